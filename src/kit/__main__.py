@@ -1,0 +1,6 @@
+"""python -m kit."""
+
+from kit.cli.main import main
+
+if __name__ == "__main__":
+    main()

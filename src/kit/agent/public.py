@@ -1,0 +1,86 @@
+"""The public side of a key: what anybody may know of it, in the forms that the protocols want."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
+from kit.agent.encoding import mpint, string
+from kit.agent.schemes import EC_KINDS, RSA_BITS_MAX, RSA_BITS_MIN, KeyType
+from kit.core.errors import UsageError
+
+PublicKeyObject = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+
+
+class UnsupportedKey(UsageError):
+    """The key is of a type or size that kit's agent does not hold."""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key. `spki` is the SubjectPublicKeyInfo in DER, `ssh_blob` RFC 4253's key blob."""
+
+    key_type: KeyType
+    bits: int
+    curve: str
+    spki: bytes
+    ssh_blob: bytes
+
+    @cached_property
+    def key_id(self) -> bytes:
+        """SHA-256 of the SubjectPublicKeyInfo, the name of the key on the wire (and in TLSA 3 1 1)."""
+        return hashlib.sha256(self.spki).digest()
+
+    @property
+    def kind(self) -> str:
+        """As `generate --type` writes it: "rsa-2048", "p-256", "ed25519"."""
+        if self.key_type is KeyType.RSA:
+            return f"rsa-{self.bits}"
+        return EC_KINDS[self.curve].name if self.curve else "ed25519"
+
+    @property
+    def fingerprint(self) -> str:
+        """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash."""
+        digest = hashlib.sha256(self.ssh_blob).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def describe(key: object) -> PublicKey:
+    """The public side of a `cryptography` public key; raises UnsupportedKey."""
+    if isinstance(key, rsa.RSAPublicKey):
+        if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
+            raise UnsupportedKey(
+                f"an RSA key of {key.key_size} bits, where {RSA_BITS_MIN} to {RSA_BITS_MAX} are held"
+            )
+        numbers = key.public_numbers()
+        blob = string("ssh-rsa") + mpint(numbers.e) + mpint(numbers.n)
+        return PublicKey(KeyType.RSA, key.key_size, "", _spki(key), blob)
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in EC_KINDS:
+        kind = EC_KINDS[key.curve.name]
+        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        blob = string(kind.ssh_name) + string(kind.ssh_curve) + string(point)
+        return PublicKey(KeyType.EC, kind.bits, kind.curve, _spki(key), blob)
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        blob = string("ssh-ed25519") + string(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        return PublicKey(KeyType.ED25519, 256, "", _spki(key), blob)
+    raise UnsupportedKey("a key that is neither RSA, ECDSA on P-256, P-384 or P-521, nor Ed25519")
+
+
+def load_spki(spki: bytes) -> PublicKeyObject:
+    """The `cryptography` object of a SubjectPublicKeyInfo; raises UnsupportedKey."""
+    try:
+        key = load_der_public_key(spki)
+    except (ValueError, TypeError) as error:
+        raise UnsupportedKey("a public key that cannot be read") from error
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        raise UnsupportedKey("a public key of a type that kit does not know")
+    return key
+
+
+def _spki(key: PublicKeyObject) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,68 @@
+"""The root of the command, and the one place where an error becomes a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from kit import __version__
+from kit.cli.agent import agent
+from kit.cli.tls import tls
+from kit.core.errors import EXIT_INTERRUPTED, EXIT_USAGE, KitError
+
+
+class _Root(click.Group):
+    """Runs a command and turns what it raises into `kit: error: …`, `kit: hint: …` and the exit status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        try:
+            result = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except KitError as error:
+            return self._end(str(error), error.hint, error.exit_status)
+        except click.ClickException as error:
+            return self._end(error.format_message(), _usage_hint(error), EXIT_USAGE)
+        except (KeyboardInterrupt, click.Abort):
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            _silence_stdout()
+            # The reader has what it wanted; like other tools, end as SIGPIPE would.
+            return 128 + signal.SIGPIPE
+        return result if isinstance(result, int) else 0
+
+    @staticmethod
+    def _end(message: str, hint: str | None, exit_status: int) -> int:
+        click.echo(f"kit: error: {message}", err=True)
+        if hint:
+            click.echo(f"kit: hint: {hint}", err=True)
+        return exit_status
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"try '{context.command_path} --help'" if context else None
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more at exit; give it a place where that succeeds."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kit", message="%(prog)s %(version)s")
+def root() -> None:
+    """Keys in a process of their own, TLS handshakes tested, OpenEEG captured."""
+
+
+root.add_command(agent)
+root.add_command(tls)
+
+
+def main() -> NoReturn:
+    """The entry point of the `kit` command."""
+    sys.exit(root.main(prog_name="kit"))

@@ -1,0 +1,1 @@
+"""What two or more domains need: errors, framing, output, statistics, processes, paths."""
