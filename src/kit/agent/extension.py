@@ -300,9 +300,9 @@ def _columns(kind: Any) -> tuple[tuple[str, _WireType], ...]:
 
 
 def _read(kind: type[_T], reader: Reader) -> _T:
-    return kind(*[wire_type.read(reader) for _, wire_type in _columns(kind)])
+    return kind(*[wire_type.read(reader) for _, wire_type in _columns(kind)])  # type: ignore[arg-type]
 
 
 def _write(message: Any) -> list[Buffer]:
-    columns = _columns(type(message))
+    columns = _columns(type(message))  # type: ignore[arg-type]
     return [part for name, wire_type in columns for part in wire_type.write(getattr(message, name))]
