@@ -1,0 +1,84 @@
+"""Fixtures for every room: short directories, a home of one's own, the kit command, waiting with a deadline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_KIT_VARIABLES = ("KIT_AGENT_SOCK", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "NO_COLOR")
+
+
+@pytest.fixture(autouse=True)
+def _no_agent_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may meet the agent of the person who runs it."""
+    for name in _KIT_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A private directory whose path leaves room for a unix socket's 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="kit-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def home(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME and XDG_RUNTIME_DIR of this test alone; the agent's usual place lies in it."""
+    run = short_tmp / "run"
+    run.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(short_tmp))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+    return short_tmp
+
+
+@pytest.fixture(scope="session")
+def kit_program() -> str:
+    """The installed `kit` of the Python that runs the tests."""
+    path = Path(sys.executable).parent / "kit"
+    assert path.exists(), f"kit is not installed beside {sys.executable}"
+    return str(path)
+
+
+@pytest.fixture
+def kit(kit_program: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `kit` with these arguments to its end: text out, text err, at most a minute."""
+
+    def run(
+        *arguments: str, timeout: float = 60, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [kit_program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            env=os.environ.copy(),
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """Poll a condition until it holds; fail, saying what was awaited, when the deadline passes."""
+
+    def wait(condition: Callable[[], object], what: str = "the condition", deadline_s: float = 10) -> None:
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end:
+                pytest.fail(f"{what} did not come within {deadline_s} s", pytrace=False)
+            time.sleep(0.01)
+
+    return wait
