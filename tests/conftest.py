@@ -1,4 +1,4 @@
-"""Fixtures for every room: short directories, a home of one's own, the kit command, waiting with a deadline."""
+"""Fixtures for every room: short directories, a home of one's own, the kit command, waiting."""
 
 from __future__ import annotations
 
