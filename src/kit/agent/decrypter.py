@@ -1,0 +1,134 @@
+"""A forked child that decrypts or converts one private key for `loader`, pipes PKCS#8 DER back, and ends.
+
+Whatever it touches, the passphrase included, is gone with its memory. On the pipe: b"K" and the DER, or
+b"E" and a JSON list of the error's kind, message and hint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import NoReturn
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from kit.agent.passphrase import Passphrases, wipe
+from kit.core.errors import EXIT_INTERRUPTED, KitError, NegativeAnswer, UsageError
+
+_KEY, _ERROR = b"K", b"E"
+_ERRORS: dict[str, type[KitError]] = {kind.__name__: kind for kind in (NegativeAnswer, UsageError)}
+
+
+class Form(StrEnum):
+    """How the key is encoded."""
+
+    PEM = "PEM"
+    DER = "DER"
+    SSH = "OpenSSH"
+
+
+_LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {
+    Form.PEM: serialization.load_pem_private_key,
+    Form.DER: serialization.load_der_private_key,
+    Form.SSH: serialization.load_ssh_private_key,
+}
+
+
+@contextlib.contextmanager
+def decrypted(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> Iterator[int]:
+    """A descriptor with the PKCS#8 DER of the key in `encoded`, whose memory may be wiped once inside."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _run_child(writing, lambda: _convert(encoded, form, path, passphrases))
+    os.close(writing)
+    try:
+        _check(os.read(reading, 1), reading)
+        yield reading
+    except BaseException:
+        os.kill(child, signal.SIGINT)
+        raise
+    finally:
+        os.close(reading)
+        os.waitpid(child, 0)
+
+
+def _check(verdict: bytes, reading: int) -> None:
+    if verdict == _KEY:
+        return
+    if not verdict:
+        # It said why on standard error, or it was Ctrl-C at its prompt.
+        raise KeyboardInterrupt
+    with os.fdopen(os.dup(reading), encoding="utf-8") as text:
+        kind, message, hint = json.load(text)
+    raise _ERRORS[kind](message, hint=hint)
+
+
+def _run_child(writing: int, convert: Callable[[], bytes]) -> NoReturn:
+    """Never returns into the parent's stack, nor runs what the parent registered for its exit."""
+    status = EXIT_INTERRUPTED
+    try:
+        signal.signal(signal.SIGINT, _interrupt_once)
+        _write_all(writing, _answer(convert))
+        status = 0
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass
+    except BaseException:  # noqa: BLE001  the child must end here, whatever it met
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def _interrupt_once(number: int, _frame: object) -> NoReturn:
+    """A second Ctrl-C must not cut off the first one's tidying up: the terminal's echo has to come back."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _answer(convert: Callable[[], bytes]) -> bytes:
+    try:
+        return _KEY + convert()
+    except (NegativeAnswer, UsageError) as error:
+        kind = "UsageError" if isinstance(error, UsageError) else "NegativeAnswer"
+        return _ERROR + json.dumps([kind, str(error), error.hint]).encode()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _convert(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> bytes:
+    key = _open(encoded, form, path, passphrases)
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _open(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> PrivateKeyTypes:
+    try:
+        return _LOADERS[form](encoded, None)
+    except TypeError:
+        pass  # encrypted, and otherwise well-formed: worth asking for the passphrase
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"its {form} form cannot be read") from error
+    for _ in range(passphrases.tries):
+        passphrase = passphrases.ask(f"passphrase for {path!r}")
+        try:
+            return _LOADERS[form](encoded, bytes(passphrase))
+        except UnsupportedAlgorithm as error:
+            raise UsageError(f"its encryption is not supported: {error}") from error
+        except (ValueError, TypeError):
+            continue  # TypeError: no passphrase at all was typed
+        finally:
+            wipe(passphrase)
+    raise NegativeAnswer(f"the passphrase does not open {path!r}")
