@@ -58,6 +58,12 @@ class Output:
         self._err.flush()
 
 
+def printable(text: str, limit: int = 200) -> str:
+    """A peer's text, made safe for a terminal: control and direction characters as escapes, length bounded."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
 def _rich_table(lines: Sequence[Sequence[str]], out: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
