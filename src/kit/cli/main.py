@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -12,27 +14,42 @@ import click
 from kit import __version__
 from kit.cli.agent import agent
 from kit.cli.tls import tls
-from kit.core.errors import EXIT_INTERRUPTED, EXIT_USAGE, KitError
+from kit.core.errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
 
 
 class _Root(click.Group):
     """Runs a command and turns what it raises into `kit: error: …`, `kit: hint: …` and the exit status."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["standalone_mode"] = False
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any
+    ) -> Any:
+        """Stands in for click's, which has ends of its own for an interrupt and a broken pipe."""
+        extra.pop("standalone_mode", None)
         try:
-            result = super().main(*args, **kwargs)
-            sys.stdout.flush()
+            arguments = sys.argv[1:] if args is None else list(args)
+            with self.make_context(prog_name or "kit", arguments, **extra) as context:
+                result = self.invoke(context)
+            _flush_stdout()
+        except click.exceptions.Exit as end:
+            return end.exit_code
         except KitError as error:
             return self._end(str(error), error.hint, error.exit_status)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            return EXIT_USAGE
         except click.ClickException as error:
-            return self._end(error.format_message(), _usage_hint(error), EXIT_USAGE)
+            return self._end(_in_our_style(error.format_message()), _usage_hint(error), EXIT_USAGE)
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
         except BrokenPipeError:
             _silence_stdout()
             # The reader has what it wanted; like other tools, end as SIGPIPE would.
             return 128 + signal.SIGPIPE
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _silence_stdout()
+            return self._end("no space left to write the result", None, EXIT_UNAVAILABLE)
         return result if isinstance(result, int) else 0
 
     @staticmethod
@@ -43,9 +60,20 @@ class _Root(click.Group):
         return exit_status
 
 
+def _in_our_style(message: str) -> str:
+    """click's messages are sentences, kit's are not."""
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
 def _usage_hint(error: click.ClickException) -> str | None:
     context = getattr(error, "ctx", None)
     return f"try '{context.command_path} --help'" if context else None
+
+
+def _flush_stdout() -> None:
+    """The result is written to the last byte, or an error is raised where it is still told."""
+    if sys.stdout:  # None where the caller closed it
+        sys.stdout.flush()
 
 
 def _silence_stdout() -> None:
