@@ -1,0 +1,282 @@
+"""The rules of the house, read off the source: who imports whom, what stays pure, what stays short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+SOURCE = REPOSITORY / "src"
+FUNCTION_LINES, MODULE_LINES, COMMAND_LINES = 40, 400, 15
+
+# A room, and the rooms that it may import.
+ROOMS = {
+    "cli": {"cli", "agent", "tls", "eeg", "core"},
+    "agent": {"agent", "core"},
+    "tls": {"tls", "core"},
+    "eeg": {"eeg", "core"},
+    "core": {"core"},
+}
+# A library, and the only modules (or packages) that may import it.
+LIBRARIES = {
+    "click": ("kit.cli",),
+    "rich": ("kit.core.output",),
+    "serial": ("kit.eeg.serial",),
+    "cffi": ("kit.agent.provider",),
+    "_cffi_backend": ("kit.agent.provider",),
+    "cryptography": (
+        "kit.agent.public",
+        "kit.agent.keeper",
+        "kit.agent.loader",
+        "kit.agent.keys",
+        "kit.agent.request",
+        "kit.tls",
+    ),
+}
+# These are given bytes, times and chances; they fetch none.
+PURE = (
+    "kit.agent.content",
+    "kit.agent.der",
+    "kit.agent.encoding",
+    "kit.agent.extension",
+    "kit.agent.handle",
+    "kit.agent.keystore",
+    "kit.agent.policy",
+    "kit.agent.public",
+    "kit.agent.schemes",
+    "kit.agent.transcript",
+    "kit.agent.wire",
+    "kit.core.errors",
+    "kit.core.framing",
+)
+IMPURE = {"os", "time", "socket", "threading", "random", "secrets", "subprocess", "select", "selectors"}
+NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, and whether that happens when its importer is imported."""
+
+    importer: str
+    name: str
+    line: int
+    late: bool
+
+    def __str__(self) -> str:
+        return f"{self.importer}:{self.line} imports {self.name}"
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def _modules() -> dict[str, tuple[Path, ast.Module]]:
+    paths = sorted((SOURCE / "kit").rglob("*.py"))
+    return {_module_name(path): (path, ast.parse(path.read_text())) for path in paths}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert not node.level, "imports name the whole path"
+        module = node.module or ""
+        inner = [f"{module}.{alias.name}" for alias in node.names]
+        return [name if name in _modules() else module for name in inner]
+    return []
+
+
+def _walk(node: ast.AST, late: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """Every node, and whether it stands in a function (or is for the type checker only)."""
+    for child in ast.iter_child_nodes(node):
+        inner = late or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or _for_types(child)
+        yield child, inner
+        yield from _walk(child, inner)
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+@cache
+def _imports() -> tuple[Import, ...]:
+    return tuple(
+        Import(module, name, node.lineno, late)  # type: ignore[attr-defined]
+        for module, (_, tree) in _modules().items()
+        for node, late in _walk(tree)
+        for name in dict.fromkeys(_imported(node))
+    )
+
+
+def _within(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def _room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for module, (_, tree) in _modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield module, node
+
+
+def test_a_room_imports_only_the_rooms_below_it() -> None:
+    wrong = [
+        str(found)
+        for found in _imports()
+        if found.name.startswith("kit.")
+        and _room(found.importer) in ROOMS
+        and _room(found.name) in {*ROOMS}
+        and _room(found.name) not in ROOMS[_room(found.importer)]
+    ]
+    assert wrong == []
+
+
+def test_every_module_stands_in_a_room() -> None:
+    outside = {"kit", "kit.__main__"}
+    assert [name for name in _modules() if name not in outside and _room(name) not in ROOMS] == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_imported_only_where_it_belongs(library: str) -> None:
+    wrong = [
+        str(found)
+        for found in _imports()
+        if found.name.split(".")[0] == library and not _within(found.importer, LIBRARIES[library])
+    ]
+    assert wrong == []
+
+
+def test_rich_is_imported_when_a_table_is_drawn_and_not_before() -> None:
+    assert [str(found) for found in _imports() if found.name.startswith("rich") and not found.late] == []
+
+
+def test_commands_import_their_domain_in_the_body() -> None:
+    wrong = [
+        str(found)
+        for found in _imports()
+        if _room(found.importer) == "cli" and _room(found.name) in {"agent", "tls", "eeg"} and not found.late
+    ]
+    assert [text for text in wrong if "kit.agent.schemes" not in text] == []
+
+
+def test_the_core_imports_the_standard_library_and_late_rich() -> None:
+    allowed = {*sys.stdlib_module_names, "kit", "rich"}
+    wrong = [
+        str(found)
+        for found in _imports()
+        if _room(found.importer) == "core" and found.name.split(".")[0] not in allowed
+    ]
+    assert wrong == []
+
+
+def test_pure_modules_fetch_neither_time_nor_chance_nor_files() -> None:
+    wrong = [
+        str(found)
+        for found in _imports()
+        if _within(found.importer, PURE) and found.name.split(".")[0] in IMPURE
+    ]
+    assert wrong == []
+    assert [name for name in PURE if name not in _modules()] == []
+
+
+def test_pure_modules_are_built_on_pure_modules() -> None:
+    wrong = [
+        str(found)
+        for found in _imports()
+        if _within(found.importer, PURE) and found.name.startswith("kit.") and not _within(found.name, PURE)
+    ]
+    assert [text for text in wrong if not text.endswith(("imports kit.agent", "imports kit.core"))] == []
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    wrong = [
+        f"{module}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for module, node in _functions()
+        if node.end_lineno and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+    ]
+    assert wrong == []
+
+
+def test_a_module_can_be_read_in_one_go() -> None:
+    lengths = {name: len(path.read_text().splitlines()) for name, (path, _) in _modules().items()}
+    assert {name: length for name, length in lengths.items() if length > MODULE_LINES} == {}
+
+
+def _is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(mark, ast.Call)
+        and isinstance(mark.func, ast.Attribute)
+        and mark.func.attr in ("command", "group")
+        for mark in node.decorator_list
+    )
+
+
+def test_a_command_parses_calls_one_function_and_renders() -> None:
+    wrong = []
+    for module, node in _functions():
+        body = node.body[1:] if ast.get_docstring(node) else node.body
+        if _is_command(node) and body and body[-1].end_lineno:
+            lines = body[-1].end_lineno - body[0].lineno + 1
+            if lines > COMMAND_LINES:
+                wrong.append(f"{module}.{node.name}: {lines} lines")
+    assert wrong == []
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    assert [name for name in _modules() if NAMELESS & set(name.split("."))] == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [name for name, (_, tree) in _modules().items() if tree.body and not ast.get_docstring(tree)]
+    assert silent == []
+
+
+def test_names_with_an_underscore_need_no_list_of_exports() -> None:
+    listed = [
+        name
+        for name, (_, tree) in _modules().items()
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
+    ]
+    assert listed == []
+
+
+def _loaded(code: str) -> set[str]:
+    """The top-level modules (and kit's own, whole) in sys.modules after `code` ran in a fresh Python."""
+    program = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    names = done.stderr.split()
+    return {name.split(".")[0] for name in names} | set(names)
+
+
+_HELP = """
+from kit.cli.main import root
+assert root.main(["{group}", "--help"] if "{group}" else ["--help"], prog_name="kit") == 0
+"""
+
+
+@pytest.mark.parametrize("group", ["", "agent", "tls"])
+def test_help_loads_no_heavy_library(group: str) -> None:
+    heavy = {"cryptography", "ssl", "rich", "asyncio", "cffi", "_cffi_backend", "multiprocessing"}
+    assert _loaded(_HELP.format(group=group)) & heavy == set()
+
+
+def test_the_library_loads_lightly() -> None:
+    assert _loaded("import kit.agent") & {"click", "rich", "asyncio", "ssl", "cffi", "cryptography"} == set()
