@@ -34,7 +34,7 @@ LIBRARIES = {
     "cryptography": (
         "kit.agent.public",
         "kit.agent.keeper",
-        "kit.agent.loader",
+        "kit.agent.decrypter",
         "kit.agent.keys",
         "kit.agent.request",
         "kit.tls",
