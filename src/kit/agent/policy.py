@@ -1,0 +1,148 @@
+"""What a key may sign: one table from kinds of content to purposes, and the decision.
+
+The content alone says what it is. A caller's claim can only narrow what the key allows, never widen it, and
+content that can be read in two ways is signed only where the key may sign both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from kit.agent.content import Kind, Reading, readings
+from kit.agent.public import PublicKey
+from kit.agent.schemes import KeyType, Scheme
+from kit.core.errors import UsageError
+
+PURPOSES: dict[str, str] = {
+    "tls-server": "the handshakes of a TLS server",
+    "tls-client": "the handshakes of a TLS client",
+    "ssh": "SSH logins, and signatures by ssh-keygen -Y sign",
+    "csr": "certificate requests for the key itself",
+    "self-signed": "certificates of the key for itself that are no CA's",
+    "ca": "any certificate",
+    "any": "any content",
+    "decrypt": "RSA decryption, which no other purpose includes",
+}
+ADDED_DEFAULT = ("tls-server", "csr")
+GENERATED_DEFAULT = ("tls-server", "csr", "self-signed")
+SSH_ADDED = ("ssh",)
+
+# The narrowest purpose stands first. "any" allows each kind, and content of no kind.
+ALLOWED_BY: dict[Kind, tuple[str, ...]] = {
+    Kind.TLS_1_3_SERVER: ("tls-server",),
+    Kind.TLS_1_2_SERVER: ("tls-server",),
+    Kind.TLS_1_3_CLIENT: ("tls-client",),
+    Kind.TLS_1_2_CLIENT: ("tls-client",),
+    Kind.SSH_LOGIN: ("ssh",),
+    Kind.SSH_SIGNATURE: ("ssh",),
+    Kind.REQUEST: ("csr",),
+    Kind.SELF_SIGNED: ("self-signed", "ca"),
+    Kind.CERTIFICATE: ("ca",),
+    Kind.OTHER_REQUEST: (),
+    Kind.ASN1_LIKE: (),
+    Kind.SSH_LIKE: (),
+    Kind.HANDSHAKE_LIKE: (),
+}
+
+
+@dataclass(frozen=True)
+class Permit:
+    """The key may sign this, as `purpose`."""
+
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The key may not; `purpose` is the one that it would take, `why` a sentence for caller and log."""
+
+    purpose: str
+    why: str
+
+
+def parse_purposes(names: Iterable[str]) -> tuple[str, ...]:
+    """The purposes in the order of PURPOSES, each once; raises UsageError for one that there is not."""
+    wanted = set(names)
+    unknown = sorted(wanted - set(PURPOSES))
+    if unknown:
+        raise UsageError(f"no purpose {unknown[0]!r}", hint=f"the purposes are {_list(PURPOSES)}")
+    return tuple(name for name in PURPOSES if name in wanted)
+
+
+def recognise(key: PublicKey, content: bytes) -> frozenset[str]:
+    """Every purpose for which this content could be signed."""
+    return frozenset(name for reading in readings(key, content) for name in ALLOWED_BY[reading.kind])
+
+
+def decide(
+    key: PublicKey, allowed: Collection[str], claimed: str, scheme: Scheme, content: bytes
+) -> Permit | Refusal:
+    """May the key, being allowed these purposes, sign this content with this scheme?"""
+    if scheme.key_type is not key.key_type:
+        return Refusal(claimed or "any", f"{scheme.name} is not for a key of type {key.kind}")
+    found = readings(key, content)
+    return (
+        _check_allowed(found, allowed)
+        or _check_claim(found, claimed)
+        or _check_scheme(found, scheme)
+        or Permit(_purpose(found, allowed, claimed))
+    )
+
+
+def decide_decrypt(key: PublicKey, allowed: Collection[str]) -> Permit | Refusal:
+    """May the key decrypt? Only if it was said in so many words, for decryption forges signatures too."""
+    if key.key_type is not KeyType.RSA:
+        return Refusal("decrypt", f"a key of type {key.kind} decrypts nothing")
+    if "decrypt" not in allowed:
+        return Refusal("decrypt", f"content is to be decrypted (decrypt), and {_may(allowed)}")
+    return Permit("decrypt")
+
+
+def _check_allowed(found: tuple[Reading, ...], allowed: Collection[str]) -> Refusal | None:
+    if "any" in allowed:
+        return None
+    if not found:
+        return Refusal("any", f"content is nothing that the agent knows (any), and {_may(allowed)}")
+    for reading in found:
+        purposes = ALLOWED_BY[reading.kind]
+        if not any(name in allowed for name in purposes):
+            purpose = purposes[0] if purposes else "any"
+            verb = "is" if len(found) == 1 else "can be read as"
+            return Refusal(purpose, f"content {verb} {reading.kind.value} ({purpose}), and {_may(allowed)}")
+    return None
+
+
+def _check_claim(found: tuple[Reading, ...], claimed: str) -> Refusal | None:
+    if claimed in ("", "any") or any(claimed in ALLOWED_BY[reading.kind] for reading in found):
+        return None
+    kinds = " and ".join(reading.kind.value for reading in found) or "nothing that the agent knows"
+    return Refusal(claimed, f"content is {kinds}, and the request says {claimed!r}")
+
+
+def _check_scheme(found: tuple[Reading, ...], scheme: Scheme) -> Refusal | None:
+    for reading in found:
+        if scheme.code not in reading.schemes:
+            purpose = next(iter(ALLOWED_BY[reading.kind]), "any")
+            return Refusal(
+                purpose, f"{scheme.name} does not fit the content, {reading.kind.value} ({purpose})"
+            )
+    return None
+
+
+def _purpose(found: tuple[Reading, ...], allowed: Collection[str], claimed: str) -> str:
+    """The purpose to count the signature under: the claimed one, else the narrowest that the key has."""
+    if claimed and claimed in allowed:
+        return claimed
+    names = (name for reading in found for name in ALLOWED_BY[reading.kind])
+    return next((name for name in names if name in allowed), "any")
+
+
+def _may(allowed: Collection[str]) -> str:
+    names = [name for name in PURPOSES if name in allowed and name != "decrypt"]
+    return f"the key may sign {_list(names)} only" if names else "the key may sign nothing"
+
+
+def _list(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
