@@ -46,6 +46,7 @@ PURE = (
     "kit.agent.der",
     "kit.agent.encoding",
     "kit.agent.extension",
+    "kit.agent.forms",
     "kit.agent.handle",
     "kit.agent.keystore",
     "kit.agent.policy",
@@ -53,6 +54,7 @@ PURE = (
     "kit.agent.schemes",
     "kit.agent.transcript",
     "kit.agent.wire",
+    "kit.agent.x509",
     "kit.core.errors",
     "kit.core.framing",
 )

@@ -10,13 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kit.agent.client import AgentClient
-    from kit.agent.handle import Handle
-    from kit.agent.keys import private_key
-    from kit.agent.launch import start_agent
-    from kit.agent.provider import install
-
-__all__ = ["AgentClient", "Handle", "install", "private_key", "start_agent"]
+    from kit.agent.client import AgentClient as AgentClient
+    from kit.agent.handle import Handle as Handle
+    from kit.agent.keys import private_key as private_key
+    from kit.agent.launch import start_agent as start_agent
+    from kit.agent.provider import install as install
 
 # Imported when they are asked for: the agent's own process must not load what only its clients need.
 _WHERE = {
@@ -35,4 +33,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *_WHERE])

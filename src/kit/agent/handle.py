@@ -17,12 +17,12 @@ import binascii
 from dataclasses import dataclass
 
 from kit.agent.encoding import Reader, string
+from kit.agent.forms import pem
 from kit.core.errors import ProtocolError, UsageError
 
 LABEL = "KIT AGENT KEY"
 _MAGIC = b"kit-agent-key-v1"
 _BEGIN, _END = f"-----BEGIN {LABEL}-----", f"-----END {LABEL}-----"
-_COLUMNS = 64
 # An RSA key of 8192 bits takes 1,060 bytes, a name 1,024, a path 107; the rest is room for larger keys.
 _BODY_LIMIT = 16 * 1024
 
@@ -44,11 +44,9 @@ def encode(handle: Handle) -> str:
         )
     except UnicodeEncodeError:
         raise UsageError(f"the path {handle.socket_path!a} is not UTF-8, as a handle needs it") from None
-    text = binascii.b2a_base64(body, newline=False).decode()
-    lines = [text[at : at + _COLUMNS] for at in range(0, len(text), _COLUMNS)]
     # The name is the user's: a line break in it would end the line, a dash could start a block.
     remark = f"Names the key {handle.key_name!a} in a kit agent; holds no secret."
-    return "\n".join([remark, _BEGIN, *lines, _END, ""])
+    return f"{remark}\n{pem(LABEL, body)}"
 
 
 def decode(text: bytes) -> Handle | None:

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
+from kit.agent import forms
 from kit.agent.public import PublicKeyObject, load_spki
 from kit.agent.schemes import BY_NAME, SCHEMES, KeyType, Scheme
 from kit.core.errors import ProtocolError, UsageError
@@ -167,10 +168,9 @@ AgentPrivateKey = AgentRSAPrivateKey | AgentEllipticCurvePrivateKey | AgentEd255
 def private_key(client: Signer, record: KeyInAgent) -> AgentPrivateKey:
     """The key of that record as an object of `cryptography`; it asks `client` for each operation."""
     public: PublicKeyObject = load_spki(record.spki)
-    key_id = hashes.Hash(hashes.SHA256())
-    key_id.update(record.spki)
+    key_id = forms.key_id(record.spki)
     if isinstance(public, rsa.RSAPublicKey):
-        return AgentRSAPrivateKey(client, record, public, key_id.finalize())
+        return AgentRSAPrivateKey(client, record, public, key_id)
     if isinstance(public, ec.EllipticCurvePublicKey):
-        return AgentEllipticCurvePrivateKey(client, record, public, key_id.finalize())
-    return AgentEd25519PrivateKey(client, record, public, key_id.finalize())
+        return AgentEllipticCurvePrivateKey(client, record, public, key_id)
+    return AgentEd25519PrivateKey(client, record, public, key_id)

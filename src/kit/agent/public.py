@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from kit.agent import forms
 from kit.agent.encoding import mpint, string
 from kit.agent.schemes import EC_KINDS, RSA_BITS_MAX, RSA_BITS_MIN, KeyType
 from kit.core.errors import UsageError
@@ -34,7 +33,7 @@ class PublicKey:
     @cached_property
     def key_id(self) -> bytes:
         """SHA-256 of the SubjectPublicKeyInfo, the name of the key on the wire (and in TLSA 3 1 1)."""
-        return hashlib.sha256(self.spki).digest()
+        return forms.key_id(self.spki)
 
     @property
     def kind(self) -> str:
@@ -46,8 +45,7 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash."""
-        digest = hashlib.sha256(self.ssh_blob).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        return forms.fingerprint(self.ssh_blob)
 
 
 def describe(key: object) -> PublicKey:
