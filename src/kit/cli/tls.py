@@ -2,9 +2,79 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from kit.cli.options import json_option, socket_option, timeout_option
+from kit.core.output import Output
 
 
 @click.group()
 def tls() -> None:
     """Test TLS handshakes with RSA and ECDSA keys."""
+
+
+@tls.command()
+@click.argument("target", metavar="[HOST[:PORT]]", required=False)
+@click.option("--starttls", type=click.Choice(["smtp"]), help="Hold this dialogue before TLS.")
+@click.option("--ca", "ca_file", metavar="FILE", help="Trust only these authorities. [default: the system's]")
+@click.option("--servername", metavar="NAME", help="Ask for NAME and verify it. [default: HOST]")
+@click.option("--want", metavar="TYPES", help="Fail where one of these is not served: rsa,ecdsa.")
+@timeout_option(5.0)
+@json_option
+def probe(
+    target: str | None,
+    starttls: str | None,
+    ca_file: str | None,
+    servername: str | None,
+    want: str | None,
+    timeout_s: float,
+    output: Output,
+) -> int:
+    """Try {TLS 1.2, 1.3} x {RSA, ECDSA}, each by itself; without HOST, show kit's own servers."""
+    if target is None:
+        from kit.cli.demonstration import demonstrate
+
+        return demonstrate(output)
+    from kit.tls import report, verdict
+    from kit.tls.probe import probe_target
+
+    wanted = verdict.parse_wanted(want or "")
+    place, cells = probe_target(target, starttls, ca_file, servername, timeout_s)
+    error = verdict.complaint(place, cells, starttls)
+    if output.as_json or not error:
+        report.render(output, place, cells, verdict.findings(cells, wanted))
+    if error:
+        raise error
+    return verdict.exit_status(cells, wanted)
+
+
+@tls.command()
+@click.option("--cert", "certificates", multiple=True, metavar="FILE", help="A certificate (chain) in PEM.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="FILE|NAME", help="Its key: PEM, a handle, or a key in the agent."
+)
+@click.option("--self-signed", is_flag=True, help="Make RSA and P-256 test certificates for localhost.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=4433, show_default=True, type=click.IntRange(0, 65535), help="0 for any.")
+@click.option(
+    "--mode",
+    default="echo",
+    show_default=True,
+    type=click.Choice(["echo", "https", "smtp"]),
+    help="What to speak.",
+)
+@click.option("--count", default=0, type=click.IntRange(0), metavar="N", help="End after N handshakes.")
+@timeout_option(10)
+@socket_option
+@json_option
+def serve(output: Output, **wish: Any) -> None:
+    """Serve test handshakes and log what each negotiated.
+
+    --cert and --key are given in pairs; RSA and ECDSA certificates for the same names share the port, and of
+    certificates for several names the client's SNI chooses.
+    """
+    from kit.cli.serving import Wish, serve_tls
+
+    serve_tls(Wish(**wish), output)

@@ -1,0 +1,184 @@
+"""A TLS client's handshake over memory: fed bytes, it gives bytes to send, and in the end the facts.
+
+OpenSSL does the handshake; what the server sent is read from its messages (`_msg_callback` hands them over
+decrypted). The callback is private to CPython, but it is there since 3.8 and `ssl`'s own debugging uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kit.core.output import printable
+from kit.tls import facts, libssl
+from kit.tls.cells import Authentication, Ending, Version
+
+_ALERT, _HANDSHAKE = 21, 22
+_FATAL = 2
+_CLOSE_NOTIFY, _USER_CANCELED = 0, 90
+# OpenSSL takes chains of up to 100 KiB; no honest first flight comes near a mebibyte.
+_RECEIVE_LIMIT = 1 << 20
+
+_SSL_VERSIONS = {Version.TLS_1_2: ssl.TLSVersion.TLSv1_2, Version.TLS_1_3: ssl.TLSVersion.TLSv1_3}
+_SIGNATURE_ALGORITHMS = {
+    Authentication.RSA: ":".join(
+        f"{kind}_sha{bits}"
+        for kind in ("rsa_pss_rsae", "rsa_pkcs1", "rsa_pss_pss")
+        for bits in (256, 384, 512)
+    ),
+    Authentication.ECDSA: "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512",
+}
+# No key transport (RFC 9325, section 4.1): with it the server's key would decrypt and sign nothing.
+_TLS_1_2_CIPHERS = {
+    Authentication.RSA: "ECDHE+aRSA:DHE+aRSA:!eNULL",
+    Authentication.ECDSA: "ECDHE+aECDSA:!eNULL",
+}
+# In TLS 1.2 the curve of an ECDSA certificate must be among the groups (RFC 8422, section 5.1): offer all.
+_GROUPS = "X25519:P-256:P-384:P-521"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the client offers, and whether it insists on a certificate that verifies."""
+
+    version: Version
+    authentication: Authentication
+    server_name: str
+    ca_file: str | None = None
+    verify: bool = True
+
+
+class Handshake:
+    """One handshake; when `ending` is set it is over, and `error` says why it failed."""
+
+    def __init__(self, question: Question) -> None:
+        context, self.forced = client_context(question)
+        self._version = question.version
+        self._messages: list[bytes] = []
+        self._alerts: list[bytes] = []
+        context._msg_callback = _recorder(self._messages, self._alerts)  # type: ignore[attr-defined]
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=question.server_name)
+        self._received, self._opening = 0, b""
+        self.ending: Ending | None = None
+        self.error = self.verify_error = ""
+
+    @property
+    def done(self) -> bool:
+        return self.ending is not None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what the server sent (nothing at first) and give what is to be sent to it."""
+        self._received += len(data)
+        self._opening = (self._opening + data)[:60]
+        self._incoming.write(data)
+        if not self.done:
+            self._advance()
+        if not self.done and self._received > _RECEIVE_LIMIT:
+            self._end(Ending.REJECTED, f"the handshake does not end within {_RECEIVE_LIMIT} bytes")
+        return self._outgoing.read()
+
+    def end_of_stream(self) -> None:
+        """The server closed its side."""
+        if not self.done:
+            self._end(Ending.CLOSED, "the server closed the connection without an alert")
+
+    def close(self) -> bytes:
+        """The close_notify that ends a completed connection politely."""
+        with contextlib.suppress(ssl.SSLError):  # the server's own close_notify is not waited for
+            self._tls.unwrap()
+        return self._outgoing.read()
+
+    @property
+    def facts(self) -> facts.Facts:
+        return facts.read(self._messages, self._version)
+
+    @property
+    def cipher(self) -> str:
+        named = self._tls.cipher()
+        return named[0] if named else ""
+
+    @property
+    def alert(self) -> int | None:
+        """The fatal alert that the server sent. TLS 1.3 ignores the level (RFC 8446, section 6)."""
+        for level, code in self._alerts:
+            if code not in (_CLOSE_NOTIFY, _USER_CANCELED) and (
+                level == _FATAL or self._version is Version.TLS_1_3
+            ):
+                return code
+        return None
+
+    def _advance(self) -> None:
+        try:
+            self._tls.do_handshake()
+            self._end(Ending.COMPLETED, "")
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLCertVerificationError as error:
+            self.verify_error = printable(error.verify_message)
+            self._end(Ending.REJECTED, self.verify_error)
+        except ssl.SSLZeroReturnError:
+            self.end_of_stream()
+        except ssl.SSLError as error:
+            self._end(*self._blame(error))
+
+    def _end(self, ending: Ending, error: str) -> None:
+        self.ending, self.error = ending, error
+
+    def _blame(self, error: ssl.SSLError) -> tuple[Ending, str]:
+        if self.alert is not None:
+            return Ending.ALERT, f"alert {alert_name(self.alert)}"
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        if self._messages or self._alerts:
+            return Ending.REJECTED, reason
+        return (
+            Ending.GARBAGE,
+            f"this is not TLS: the peer says '{printable(self._opening.decode('latin-1'))}'",
+        )
+
+
+def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
+    """A context that offers what the question asks for, and whether it could be forced to."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = context.maximum_version = _SSL_VERSIONS[question.version]
+    is_tls_1_2 = question.version is Version.TLS_1_2
+    if is_tls_1_2:
+        context.set_ciphers(_TLS_1_2_CIPHERS[question.authentication])
+    if not question.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        # The second attempt is made for the facts: a key that is too weak to trust is one of them.
+        context.set_ciphers(
+            (_TLS_1_2_CIPHERS[question.authentication] if is_tls_1_2 else "ALL") + ":@SECLEVEL=0"
+        )
+    elif question.ca_file:
+        context.load_verify_locations(question.ca_file)
+    else:
+        context.load_default_certs()
+    forced = libssl.force(context, _SIGNATURE_ALGORITHMS[question.authentication], _GROUPS)
+    return context, forced or is_tls_1_2
+
+
+def alert_name(code: int) -> str:
+    """The alert's name in RFC 8446, section 6, as words."""
+    try:
+        name = ssl.AlertDescription(code).name
+    except ValueError:
+        return str(code)
+    return name.removeprefix("ALERT_DESCRIPTION_").lower().replace("_", " ")
+
+
+def _recorder(messages: list[bytes], alerts: list[bytes]) -> Callable[..., None]:
+    """A `_msg_callback` that keeps what the server sends."""
+
+    def record(_tls: Any, direction: str, _version: int, content_type: int, _kind: int, data: bytes) -> None:
+        if direction != "read":
+            return
+        if content_type == _HANDSHAKE:
+            messages.append(data)
+        elif content_type == _ALERT and len(data) == 2:
+            alerts.append(data)
+
+    return record

@@ -1,0 +1,123 @@
+"""How a probe is shown: a table for people, records for programs. Pure functions of the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from kit.core.output import Output
+from kit.tls.cells import Cell, Certificate, Ending, Outcome, Times
+from kit.tls.target import Target
+from kit.tls.verdict import Finding
+
+_HEAD = ("TLS", "KEY", "OUTCOME", "CIPHER", "GROUP", "SCHEME", "CERTIFICATE", "VERIFIED", "MS", "REMARK")
+_NAMES_SHOWN, _CHAIN_SHOWN = 4, 10
+
+
+def render(output: Output, target: Target, cells: Sequence[Cell], found: Sequence[Finding]) -> None:
+    """The whole result, as the user asked for it."""
+    if output.as_json:
+        for fields in records(target, cells, found):
+            output.record(fields)
+        return
+    output.line(headline(target, cells))
+    output.line()
+    output.table(_HEAD, [row(cell) for cell in cells])
+    for line in (*chain_lines(cells), "", *verdict_lines(cells, found)):
+        output.line(line)
+
+
+def records(target: Target, cells: Sequence[Cell], found: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """One record a cell, then one a finding; `kind` tells them apart."""
+    for cell in cells:
+        fields = asdict(cell)
+        times = fields.pop("times")
+        place = {"kind": "cell", "host": target.host, "port": target.port, "outcome": cell.outcome}
+        yield place | fields | times
+    for finding in found:
+        yield {"kind": "finding", "host": target.host, "port": target.port} | asdict(finding)
+
+
+def headline(target: Target, cells: Sequence[Cell]) -> str:
+    addresses = [a for a in dict.fromkeys(cell.address for cell in cells) if a and a != target.host]
+    return f"{target} ({', '.join(addresses)})" if addresses else str(target)
+
+
+def row(cell: Cell) -> tuple[str, ...]:
+    """One line of the table."""
+    verified = {True: "yes", False: "no", None: "-"}[cell.verified]
+    facts = (cell.cipher, cell.group, cell.scheme, cell.chain[0].key if cell.chain else "", verified)
+    return (
+        cell.version.value,
+        cell.authentication.value,
+        cell.outcome.value,
+        *(fact or "-" for fact in facts),
+        _milliseconds(cell.times),
+        "; ".join(_remarks(cell)),
+    )
+
+
+def _remarks(cell: Cell) -> Iterator[str]:
+    if not cell.forced:
+        yield "not forced"
+    if cell.chain and not cell.answers_the_question:
+        yield f"shows {cell.chain[0].key} instead"
+    if cell.verify_error:
+        yield cell.verify_error
+    if cell.error and cell.ending is not Ending.COMPLETED:
+        yield cell.error
+    if cell.hello_retry_request:
+        yield "hello retry"
+    if cell.client_certificate_requested:
+        yield "asks for a client certificate"
+
+
+def _milliseconds(times: Times) -> str:
+    known = [t for t in (times.connect_ms, times.dialogue_ms, times.handshake_ms) if t is not None]
+    return f"{sum(known):.1f}" if known else "-"
+
+
+def chain_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Each chain that was sent, once, with the cells that got it."""
+    chains: dict[tuple[Certificate, ...], list[Cell]] = {}
+    for cell in cells:
+        if cell.chain:
+            chains.setdefault(cell.chain, []).append(cell)
+    for chain, got_it in chains.items():
+        yield ""
+        yield f"chain sent to {', '.join(cell.name for cell in got_it)}"
+        for position, certificate in enumerate(chain[:_CHAIN_SHOWN]):
+            yield from _certificate_lines(position, certificate)
+        if len(chain) > _CHAIN_SHOWN:
+            yield f"  and {len(chain) - _CHAIN_SHOWN} more"
+
+
+def _certificate_lines(position: int, certificate: Certificate) -> Iterator[str]:
+    yield f"  {position}  {_or_none(certificate.subject)}  {certificate.key}".rstrip()
+    if certificate.names:
+        more = len(certificate.names) - _NAMES_SHOWN
+        shown = ", ".join(certificate.names[:_NAMES_SHOWN])
+        yield f"     names   {shown}" + (f" and {more} more" if more > 0 else "")
+    if certificate.not_after:
+        yield f"     valid   {_day(certificate.not_before)} to {_day(certificate.not_after)}"
+    yield f"     issuer  {_or_none(certificate.issuer)}"
+    yield f"     sha256  {certificate.sha256}"
+    if certificate.error:
+        yield f"     error   {certificate.error}"
+
+
+def verdict_lines(cells: Sequence[Cell], found: Sequence[Finding]) -> Iterator[str]:
+    """Findings in words, then how many cells are what; the last line is what a person sees first."""
+    for finding in found:
+        yield f"{'fault' if finding.fault else 'note'}: {finding.text}"
+    counts = {outcome: sum(cell.outcome is outcome for cell in cells) for outcome in Outcome}
+    yield ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+
+
+def _or_none(text: str) -> str:
+    return text or "(empty)"
+
+
+def _day(moment: str) -> str:
+    return moment.replace("T", " ").replace("+00:00", " UTC")
