@@ -53,7 +53,7 @@ class Handshake:
         """Stable fields; null where a thing is not known."""
         agreed = self.negotiated
         return {
-            "event": "handshake",
+            "kind": "handshake",
             "ok": agreed is not None,
             "peer": self.peer,
             "version": agreed and agreed.version,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
-from kit.tls.traces import Target, Trace, find, public_is_in
+from kit.tls.traces import Sought, Trace, find, public_is_in
 
 PAGE = os.sysconf("SC_PAGESIZE")
 # Less than all: the kernel's own pages in a process (vvar) and pages that vanish cannot be read.
@@ -72,7 +72,7 @@ def snapshot(pid: int) -> Snapshot:
         return _copy(pid)
 
 
-def judge(copy: Snapshot, keys: Sequence[Target]) -> list[Verdict]:
+def judge(copy: Snapshot, keys: Sequence[Sought]) -> list[Verdict]:
     """A verdict on each key."""
     traces = [
         Trace(trace.key, trace.form, region.address + trace.offset)
@@ -82,7 +82,7 @@ def judge(copy: Snapshot, keys: Sequence[Target]) -> list[Verdict]:
     return [_verdict(copy, key, tuple(t for t in traces if t.key == key.name)) for key in keys]
 
 
-def _verdict(copy: Snapshot, key: Target, traces: tuple[Trace, ...]) -> Verdict:
+def _verdict(copy: Snapshot, key: Sought, traces: tuple[Trace, ...]) -> Verdict:
     if traces:
         return Verdict(key.name, "found", "", traces)
     if copy.read < ENOUGH * copy.wanted:

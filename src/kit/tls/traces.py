@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 LIMB = 8
@@ -37,7 +38,7 @@ _HEX = b"0123456789abcdefABCDEF"
 _NEWLINES = b"\r\n"
 
 
-class Target(Protocol):
+class Sought(Protocol):
     """A public key whose private side can be recognised."""
 
     @property
@@ -72,7 +73,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class RsaTarget:
+class SoughtRsa:
     """An RSA modulus; its secret is either prime."""
 
     name: str
@@ -100,7 +101,7 @@ class RsaTarget:
 
 
 @dataclass(frozen=True)
-class EcTarget:
+class SoughtEc:
     """A point of a NIST curve; `points` are the x of the point and of the point times 2^256 (or 2^384)."""
 
     name: str
@@ -137,25 +138,39 @@ ORDERS = {
 }
 
 
-def target(name: str, key: object) -> Target | None:
+def sought(name: str, key: object) -> Sought | None:
     """What to look for to find the private side of `key`; None for another kind of key."""
     if isinstance(key, rsa.RSAPublicKey) and key.key_size % 128 == 0:
-        return RsaTarget(name, key.public_numbers().n)
+        return SoughtRsa(name, key.public_numbers().n)
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in ORDERS:
         numbers, size = key.public_numbers(), key.curve.key_size // 8
         # Times 2^256 is the Montgomery form of the scalar: ECDH tells the x of that multiple of the point.
         montgomery = ec.derive_private_key(2**key.key_size % ORDERS[key.curve.name], key.curve)
         points = frozenset((numbers.x, int.from_bytes(montgomery.exchange(ec.ECDH(), key), "big")))
-        return EcTarget(name, key.curve, points, _both_ways(numbers.x, size) + _both_ways(numbers.y, size))
+        return SoughtEc(name, key.curve, points, _both_ways(numbers.x, size) + _both_ways(numbers.y, size))
     return None
 
 
-def public_is_in(memory: bytes, key: Target) -> bool:
+def sought_in_certificates(certificates: Iterable[bytes]) -> list[Sought]:
+    """What to look for to find the keys of these certificates (DER), each named by its type, once."""
+    keys = []
+    for der in dict.fromkeys(certificates):
+        key = x509.load_der_x509_certificate(der).public_key()
+        wanted = sought(_kind(key), key)
+        keys += [wanted] if wanted else []
+    return keys
+
+
+def _kind(key: object) -> str:
+    return "RSA" if isinstance(key, rsa.RSAPublicKey) else "ECDSA"
+
+
+def public_is_in(memory: bytes, key: Sought) -> bool:
     """Is the public key there, in any form?"""
     return any(form in memory for form in key.public_forms)
 
 
-def find(memory: bytes, keys: Iterable[Target]) -> list[Trace]:
+def find(memory: bytes, keys: Iterable[Sought]) -> list[Trace]:
     """Every trace of the private keys in `memory`, which begins at a multiple of 8."""
     keys = tuple(keys)
     limbs = _marks_of_limbs(memory)
@@ -170,7 +185,7 @@ def find(memory: bytes, keys: Iterable[Target]) -> list[Trace]:
     return traces
 
 
-def _candidates(memory: bytes, limbs: bytes, key: Target) -> Iterator[tuple[str, int, bytes]]:
+def _candidates(memory: bytes, limbs: bytes, key: Sought) -> Iterator[tuple[str, int, bytes]]:
     """(form, offset, big-endian bytes) of all that might be the secret."""
     for start, end in _runs(limbs, key.size // LIMB):
         for limb in range(start, end - key.size // LIMB + 1):
@@ -210,7 +225,7 @@ def _runs(marks: bytes, least: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _behind_heads(memory: bytes, key: Target) -> Iterator[tuple[int, bytes]]:
+def _behind_heads(memory: bytes, key: Sought) -> Iterator[tuple[int, bytes]]:
     for head in key.heads:
         at = memory.find(head)
         while at >= 0:
