@@ -1,0 +1,102 @@
+"""The keys that handles named, as libcrypto sees them: a number in a C struct, a public key behind it.
+
+Key structs are copied and freed by C alone, so each holds no more than the key's number. A key, once named,
+stays known: the numbers are never given twice, and 0 (what calloc leaves) names none. No lock is taken
+anywhere here, because a fork in another thread could leave it locked; each step is atomic by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from kit.agent.handle import Handle
+from kit.agent.provider.library import NULL, ffi, lib
+from kit.agent.schemes import KeyType, Scheme
+from kit.core.errors import UsageError
+
+_RSA_PKCS1_PSS_PADDING, _RSA_PSS_SALTLEN_DIGEST = 6, -1
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of an agent; `public` is an EVP_PKEY of libcrypto's own with the public part."""
+
+    number: int
+    handle: Handle
+    key_type: KeyType
+    public: Any
+
+    @property
+    def key_id(self) -> bytes:
+        return hashlib.sha256(self.handle.spki).digest()
+
+    def verifies(self, scheme: Scheme, signature: bytes, content: bytes) -> bool:
+        """Is this a signature of this key on the content?"""
+        context = ffi.gc(lib.EVP_MD_CTX_new(), lib.EVP_MD_CTX_free)
+        settings = ffi.new("EVP_PKEY_CTX **")
+        digest = scheme.hash_name.encode() or NULL
+        if lib.EVP_DigestVerifyInit_ex(context, settings, digest, NULL, NULL, self.public, NULL) != 1:
+            return False
+        if scheme.pss and not (
+            lib.EVP_PKEY_CTX_set_rsa_padding(settings[0], _RSA_PKCS1_PSS_PADDING) == 1
+            and lib.EVP_PKEY_CTX_set_rsa_pss_saltlen(settings[0], _RSA_PSS_SALTLEN_DIGEST) == 1
+        ):
+            return False
+        return bool(lib.EVP_DigestVerify(context, signature, len(signature), content, len(content)) == 1)
+
+
+_numbers = itertools.count(1)
+_by_number: dict[int, Key] = {}
+_by_handle: dict[Handle, Key] = {}
+
+
+def named_by(handle: Handle) -> Key:
+    """The key of this handle, always the same one; raises UsageError where it cannot be one."""
+    known = _by_handle.get(handle)
+    if known is not None:
+        return known
+    key = Key(next(_numbers), handle, *_public(handle.spki))
+    _by_number[key.number] = key
+    return _by_handle.setdefault(handle, key)
+
+
+def _public(spki: bytes) -> tuple[KeyType, Any]:
+    start = ffi.new("unsigned char[]", spki)
+    public = lib.d2i_PUBKEY(NULL, ffi.new("const unsigned char **", start), len(spki))
+    for key_type in KeyType:
+        if public and lib.EVP_PKEY_is_a(public, key_type.encode()) == 1:
+            return key_type, public
+    raise UsageError(
+        "the public key in the handle cannot be read", hint="write a new one with 'kit agent handle'"
+    )
+
+
+def at(struct: Any) -> Key:
+    """The key that a kit_key or kit_signing names."""
+    return _by_number[struct.key]
+
+
+def struct_of(key: Key) -> Any:
+    """A new kit_key for libcrypto, which frees it."""
+    struct = allocate("kit_key")
+    struct.key = key.number
+    return struct
+
+
+def allocate(c_type: str) -> Any:
+    """A zeroed struct of the C heap, to be ended by free(), also after Python's end."""
+    memory = lib.calloc(1, ffi.sizeof(c_type))
+    if not memory:
+        raise MemoryError
+    return ffi.cast(f"{c_type} *", memory)
+
+
+def copy(struct: Any) -> Any:
+    """Another one with the same content."""
+    c_type = ffi.typeof(struct).item.cname
+    twin = allocate(c_type)
+    ffi.memmove(twin, struct, ffi.sizeof(c_type))
+    return twin
