@@ -1,0 +1,54 @@
+"""What `pip install` brings: the command, its manual and its completions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent.parent
+SHARED = {
+    "share/man/man1/kit.1",
+    "share/man/man1/kit-agent.1",
+    "share/man/man1/kit-tls.1",
+    "share/man/man7/kit-agent-protocol.7",
+    "share/bash-completion/completions/kit",
+    "share/zsh/site-functions/_kit",
+    "share/fish/vendor_completions.d/kit.fish",
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    place = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (path,) = place.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_ships_manual_and_completions(wheel: zipfile.ZipFile) -> None:
+    data = {name.split(".data/data/")[1] for name in wheel.namelist() if ".data/data/" in name}
+    assert data == SHARED
+
+
+def test_every_manual_page_and_completion_is_shipped() -> None:
+    here = [*(REPOSITORY / "man").iterdir(), *(REPOSITORY / "completions").iterdir()]
+    assert len(here) == len(SHARED)
+
+
+def test_the_wheel_ships_every_module_its_types_and_the_licence(wheel: zipfile.ZipFile) -> None:
+    sources = {str(path.relative_to(REPOSITORY / "src")) for path in (REPOSITORY / "src").rglob("*.py")}
+    names = set(wheel.namelist())
+    assert sources <= names
+    assert "kit/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not any(name.startswith(("tests", "man", "completions")) for name in names)
