@@ -101,7 +101,9 @@ class _Conversation:
             connection.send(handshake.close())
 
     def _attempt(self, ending: Ending, error: str) -> Attempt:
-        completed = ending is Ending.COMPLETED
+        facts = self._handshake.facts
+        # OpenSSL verifies the chain when it comes, before it reads on: whatever ended this, it was not that.
+        verified = bool(facts.chain) and ending not in (Ending.REJECTED, Ending.GARBAGE)
         return Attempt(
             ending=ending,
             step=self._step,
@@ -110,8 +112,8 @@ class _Conversation:
             cipher=self._handshake.cipher,
             alert=self._handshake.alert,
             forced=self._handshake.forced,
-            facts=self._handshake.facts,
-            verified=True if completed and self._question.verify else None,
+            facts=facts,
+            verified=True if verified and self._question.verify else None,
             verify_error=self._handshake.verify_error,
             times=self._times,
         )

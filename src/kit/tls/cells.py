@@ -38,7 +38,7 @@ class Ending(StrEnum):
     COMPLETED = "completed"
     ALERT = "alert"  # a fatal alert of the server
     CLOSED = "closed"  # the server closed without an alert
-    REFUSED = "refused"  # the dialogue before TLS said no
+    REFUSED = "refused"  # the dialogue before TLS said no, or the server offers another version
     RESET = "reset"
     TIMEOUT = "timeout"
     REJECTED = "rejected"  # this client could not accept what the server sent

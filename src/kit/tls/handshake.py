@@ -118,7 +118,7 @@ class Handshake:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLCertVerificationError as error:
-            self.verify_error = printable(error.verify_message)
+            self.verify_error = _in_our_style(printable(error.verify_message))
             self._end(Ending.REJECTED, self.verify_error)
         except ssl.SSLZeroReturnError:
             self.end_of_stream()
@@ -132,12 +132,12 @@ class Handshake:
         if self.alert is not None:
             return Ending.ALERT, f"alert {alert_name(self.alert)}"
         reason = (error.reason or str(error)).lower().replace("_", " ")
+        if error.reason == "UNSUPPORTED_PROTOCOL":
+            return Ending.REFUSED, "the server answers with another version"
         if self._messages or self._alerts:
             return Ending.REJECTED, reason
-        return (
-            Ending.GARBAGE,
-            f"this is not TLS: the peer says '{printable(self._opening.decode('latin-1'))}'",
-        )
+        said = self._opening.partition(b"\r")[0].partition(b"\n")[0].decode("latin-1")
+        return Ending.GARBAGE, f"the peer answers '{printable(said)}' instead of TLS"
 
 
 def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
@@ -159,6 +159,12 @@ def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
         context.load_default_certs()
     forced = libssl.force(context, _SIGNATURE_ALGORITHMS[question.authentication], _GROUPS)
     return context, forced or is_tls_1_2
+
+
+def _in_our_style(message: str) -> str:
+    """OpenSSL's messages are sentences, kit's are not; "IP address" keeps its capitals."""
+    head = message[:1].lower() if message[1:2].islower() else message[:1]
+    return head + message[1:].rstrip(".")
 
 
 def alert_name(code: int) -> str:

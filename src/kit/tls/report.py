@@ -112,7 +112,9 @@ def verdict_lines(cells: Sequence[Cell], found: Sequence[Finding]) -> Iterator[s
     for finding in found:
         yield f"{'fault' if finding.fault else 'note'}: {finding.text}"
     counts = {outcome: sum(cell.outcome is outcome for cell in cells) for outcome in Outcome}
-    yield ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    good = counts.pop(Outcome.OK)
+    others = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    yield f"{good} of {len(cells)} cells ok" + (f", {others}" if others else "")
 
 
 def _or_none(text: str) -> str:
