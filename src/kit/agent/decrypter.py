@@ -13,26 +13,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from kit.agent.loader import Form
 from kit.agent.passphrase import Passphrases, wipe
 from kit.core.errors import EXIT_INTERRUPTED, KitError, NegativeAnswer, UsageError
 
 _KEY, _ERROR = b"K", b"E"
 _ERRORS: dict[str, type[KitError]] = {kind.__name__: kind for kind in (NegativeAnswer, UsageError)}
-
-
-class Form(StrEnum):
-    """How the key is encoded."""
-
-    PEM = "PEM"
-    DER = "DER"
-    SSH = "OpenSSH"
 
 
 _LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {

@@ -15,10 +15,11 @@ import mmap
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 
-from kit.agent.decrypter import Form, decrypted
-from kit.agent.passphrase import Passphrases
+from kit.agent.passphrase import Passphrases, source
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 
 # A PEM file of RSA 8192 has 6,400 bytes; the rest is room for a chain of certificates beside the key.
@@ -67,6 +68,14 @@ class _Block:
     end: int
 
 
+class Form(StrEnum):
+    """How a key is encoded that only the child can read."""
+
+    PEM = "PEM"
+    DER = "DER"
+    SSH = "OpenSSH"
+
+
 @dataclass(frozen=True)
 class _Sealed:
     """What only a child may open."""
@@ -87,6 +96,8 @@ def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]
         with _named(path):
             _read_file(secret, path, note)
             if sealed := _to_der(secret):
+                from kit.agent.decrypter import decrypted  # loads cryptography: not for every file
+
                 with decrypted(sealed.encoded, sealed.form, path, passphrases) as descriptor:
                     secret.wipe()
                     secret.read_from(descriptor)
@@ -94,6 +105,14 @@ def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]
         yield memoryview(secret.memory)[: secret.size]
     finally:
         secret.wipe()
+
+
+def loader(
+    passphrase_fd: int | None, note: Callable[[str], None]
+) -> Callable[[str], AbstractContextManager[memoryview]]:
+    """`private_key` for a command: passphrases from its descriptor or the terminal."""
+    passphrases = source(passphrase_fd)
+    return lambda path: private_key(path, passphrases, note)
 
 
 @contextlib.contextmanager

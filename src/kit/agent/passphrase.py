@@ -65,6 +65,29 @@ def source(descriptor: int | None) -> Passphrases:
     return FromTerminal() if descriptor is None else FromDescriptor(descriptor)
 
 
+@contextlib.contextmanager
+def asked(passphrases: Passphrases, what: str) -> Iterator[bytearray]:
+    """A passphrase, wiped at the end of the with block."""
+    secret = passphrases.ask(what)
+    try:
+        yield secret
+    finally:
+        wipe(secret)
+
+
+@contextlib.contextmanager
+def chosen(passphrases: Passphrases) -> Iterator[bytearray]:
+    """A new passphrase; a person types it twice."""
+    with asked(passphrases, "new passphrase") as secret:
+        if not secret:
+            raise UsageError("an empty passphrase protects nothing")
+        if passphrases.tries > 1:
+            with asked(passphrases, "the same passphrase again") as again:
+                if again != secret:
+                    raise UsageError("the two passphrases differ")
+        yield secret
+
+
 def wipe(secret: bytearray) -> None:
     """Overwrite in place."""
     secret[:] = bytes(len(secret))

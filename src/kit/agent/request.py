@@ -47,6 +47,11 @@ def parse_names(subject: str | None, dns: Iterable[str] = (), ip: Iterable[str] 
     return Names(_subject(subject), alternatives)
 
 
+def now() -> datetime.datetime:
+    """This second, as certificates tell time."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
 def signing_request(key: PrivateKey, names: Names) -> str:
     """A PKCS#10 request in PEM."""
     builder = _extended(x509.CertificateSigningRequestBuilder().subject_name(names.subject), key, names)

@@ -1,0 +1,81 @@
+"""What the commands of `kit agent` take: key files, purposes, lifetimes, passphrases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LIFETIME_LIMIT = 2**32 - 1  # the protocol's uint32 of seconds
+
+
+key_argument = click.argument("key", metavar="KEY")
+
+
+def key_files(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    """The callback of a parameter whose values are NAME=PEM: names and paths."""
+    return [_key_file(value) for value in values]
+
+
+def _key_file(value: str) -> tuple[str, str]:
+    name, _, path = value.partition("=")
+    if not (name and path):
+        raise click.BadParameter(f"{value!r} is not of the form NAME=PEM, e.g. mail=/etc/ssl/mail.pem")
+    return name, path
+
+
+def _purposes(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    from kit.agent.policy import parse_purposes
+
+    return parse_purposes(part.strip() for part in value.split(","))
+
+
+def _lifetime(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    parts = re.findall(r"(\d+)([smhdw]?)", value)
+    seconds = sum(int(count) * _UNITS[unit] for count, unit in parts)
+    if "".join(map("".join, parts)) != value or not 0 < seconds <= _LIFETIME_LIMIT:
+        raise click.BadParameter(f"{value!r} is no time like 90s, 30m, 8h or 1h30m")
+    return seconds
+
+
+def allow_option(default: str) -> Callable[[_F], _F]:
+    """--allow, handed to the command as `allow`: the purposes, or None for the default."""
+    return click.option(
+        "--allow",
+        metavar="PURPOSE,…",
+        callback=_purposes,
+        help=f"What the key may sign. [default: {default}]",
+    )
+
+
+def lifetime_option(function: _F) -> _F:
+    """--lifetime, handed to the command as `lifetime_s`; 0 is for ever."""
+    return click.option(
+        "--lifetime",
+        "lifetime_s",
+        metavar="TIME",
+        callback=_lifetime,
+        help="Forget the key after this time, e.g. 8h. [default: never]",
+    )(function)
+
+
+def passphrase_option(function: _F) -> _F:
+    """--passphrase-fd, handed to the command as `passphrase_fd`."""
+    return click.option(
+        "--passphrase-fd",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Read passphrases from this descriptor, a line each. [default: ask on the terminal]",
+    )(function)

@@ -1,0 +1,123 @@
+"""How keys and the agent's state are shown: functions of their records, for tables and for JSON."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kit.core.output import Output, printable
+
+if TYPE_CHECKING:
+    from kit.agent.extension import AgentStatus, KeyRecord
+
+_COUNTERS = ("accepted", "signed", "decrypted", "refused", "failed", "malformed")
+
+
+def show_keys(records: Sequence[KeyRecord], output: Output) -> None:
+    """A row for each key, or a JSON object a line; nothing at all for none."""
+    if output.as_json:
+        for record in records:
+            output.record(key_fields(record))
+    elif records:
+        head = ("NAME", "KIND", "FINGERPRINT", "PURPOSES", "SIGNED", "REFUSED", "EXPIRES")
+        output.table(head, [_row(record, time.time()) for record in records])
+
+
+def show_key(record: KeyRecord, output: Output) -> None:
+    """The key that was just made or added."""
+    if output.as_json:
+        output.record(key_fields(record))
+    else:
+        fields = key_fields(record)
+        output.line(f"{fields['fingerprint']} {printable(record.key_name)} ({record.kind})")
+
+
+def key_fields(record: KeyRecord) -> dict[str, Any]:
+    """What --json says of a key; times are seconds of the Unix epoch."""
+    from kit.agent import forms
+
+    return {
+        "name": record.key_name,
+        "kind": record.kind,
+        "fingerprint": forms.fingerprint(record.ssh_blob),
+        "key_id": forms.key_id(record.spki).hex(),
+        "purposes": list(record.purposes),
+        "signed": record.signed,
+        "decrypted": record.decrypted,
+        "refused": record.refused,
+        "added_s": record.added_s,
+        "expires_s": record.expires_s or None,
+    }
+
+
+def _row(record: KeyRecord, now_s: float) -> tuple[str, ...]:
+    fields = key_fields(record)
+    left = duration(record.expires_s - now_s) if record.expires_s else "never"
+    counts = (str(record.signed), str(record.refused))
+    # An agent that is no kit agent's may say anything; the terminal must not obey it.
+    name, kind, purposes = map(printable, (record.key_name, record.kind, ",".join(record.purposes)))
+    return (name, kind, fields["fingerprint"], purposes, *counts, left)
+
+
+def duration(seconds: float) -> str:
+    """The two largest units: "7h59m", "12s"."""
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        if left >= size or parts:
+            parts.append(f"{left // size}{unit}")
+        left %= size
+    return "".join(parts[:2]) or "0s"
+
+
+def show_status(status: AgentStatus, socket: str, output: Output) -> None:
+    """The agent's state, then each hardening measure with what became of it and why."""
+    if output.as_json:
+        output.record(_status_fields(status, socket))
+        return
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.started_s))
+    rows = [
+        ("socket", socket),
+        ("version", status.version),
+        ("pid", str(status.pid)),
+        ("started", since),
+        ("locked", "yes" if status.locked else "no"),
+        ("keys", str(status.keys)),
+        ("connections", str(status.connections)),
+        *((name, str(getattr(status, name))) for name in _COUNTERS),
+    ]
+    output.table(("AGENT", ""), [(name, printable(value)) for name, value in rows])
+    output.line()
+    measures = [(m.measure, m.state, m.detail) for m in status.measures]
+    output.table(("MEASURE", "STATE", "DETAIL"), [tuple(map(printable, row)) for row in measures])
+
+
+def _status_fields(status: AgentStatus, socket: str) -> dict[str, Any]:
+    return {
+        "socket": socket,
+        "version": status.version,
+        "pid": status.pid,
+        "started_s": status.started_s,
+        "locked": status.locked,
+        "keys": status.keys,
+        "connections": status.connections,
+        **{name: getattr(status, name) for name in _COUNTERS},
+        "measures": [{"measure": m.measure, "state": m.state, "detail": m.detail} for m in status.measures],
+    }
+
+
+def environment(socket: str) -> dict[str, str]:
+    """What programs need to find the agent."""
+    return {"KIT_AGENT_SOCK": socket, "SSH_AUTH_SOCK": socket}
+
+
+def show_start(pid: int, socket: str, csh: bool, output: Output) -> None:
+    """Commands for the shell that evaluates them, as ssh-agent prints them; with --json an object."""
+    if output.as_json:
+        output.record({"socket": socket, "pid": pid})
+        return
+    for name, value in environment(socket).items():
+        quoted = shlex.quote(value)
+        output.line(f"setenv {name} {quoted};" if csh else f"{name}={quoted}; export {name};")
