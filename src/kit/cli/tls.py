@@ -78,3 +78,61 @@ def serve(output: Output, **wish: Any) -> None:
     from kit.cli.serving import Wish, serve_tls
 
     serve_tls(Wish(**wish), output)
+
+
+@tls.command()
+@click.option(
+    "--tls",
+    "version",
+    type=click.Choice(["1.2", "1.3"]),
+    default="1.3",
+    show_default=True,
+    help="The version.",
+)
+@click.option(
+    "-n",
+    "--connections",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Clients at a time, beside one.",
+)
+@click.option(
+    "--rounds", default=7, show_default=True, type=click.IntRange(1, 1000), metavar="N", help="Rounds a case."
+)
+@click.option(
+    "--round-time",
+    "round_s",
+    default=0.4,
+    show_default=True,
+    type=click.FloatRange(0.05, 60),
+    metavar="SECONDS",
+    help="How long each side has in a round.",
+)
+@json_option
+def bench(output: Output, **wish: Any) -> int:
+    """Compare handshakes signed by an agent with handshakes signed by a local key.
+
+    Two servers, one with its keys in a private agent and one with keys of its own, are asked in turn.
+    """
+    from kit.cli import benching
+
+    return benching.bench(benching.Wish(**wish), output)
+
+
+@tls.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("program", metavar="-- PROGRAM [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
+@timeout_option(5.0)
+@socket_option
+def run(program: tuple[str, ...], timeout_s: float, socket: str | None) -> int:
+    """Run a Python program that takes an agent's handle where it takes a key file.
+
+    PROGRAM is '-m MODULE' or a script, as for python itself. --socket is for handles that name no socket.
+    """
+    from kit.agent.provider import install
+    from kit.cli.run import run_program, use_socket
+
+    use_socket(socket)
+    install(timeout_s=timeout_s)
+    return run_program(program)
