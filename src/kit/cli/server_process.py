@@ -60,7 +60,7 @@ class ServerProcess:
         with self._process.stdout as log:
             self._first = log.readline()
             self._listening.set()
-            while log.read1(65536):
+            while os.read(log.fileno(), 65536):
                 pass
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 
@@ -57,11 +58,38 @@ class Output:
         self._err.write(text + "\n")
         self._err.flush()
 
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Callable[[str], None]]:
+        """A bar on standard error while a person watches; call what is given at the begin of each step."""
+        if not self._err.isatty() or os.environ.get("TERM") == "dumb":
+            yield lambda _what: None
+            return
+        with _rich_progress(total, self._err) as step:
+            yield step
+
 
 def printable(text: str, limit: int = 200) -> str:
-    """A peer's text, made safe for a terminal: control and direction characters as escapes, length bounded."""
+    """A peer's text, safe for a terminal: control and direction characters as escapes, length bounded."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+@contextmanager
+def _rich_progress(total: int, err: TextIO) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=err), transient=True) as bar:
+        task, begun = bar.add_task("", total=total), False
+
+        def step(what: str) -> None:
+            nonlocal begun
+            bar.update(task, advance=int(begun), description=Text(what).markup)
+            begun = True
+
+        yield step
 
 
 def _rich_table(lines: Sequence[Sequence[str]], out: TextIO) -> None:
