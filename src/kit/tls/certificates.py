@@ -85,8 +85,8 @@ def covers(pattern: str, name: str) -> bool:
     first, _, rest = pattern.partition(".")
     if first != "*":
         return pattern == name
-    _, _, name_rest = name.partition(".")
-    return bool(name_rest) and "." in rest and rest == name_rest
+    label, _, name_rest = name.partition(".")
+    return bool(label) and "." in rest and rest == name_rest
 
 
 def throw_away(directory: Path, names: Sequence[str] = ("localhost", "127.0.0.1", "::1")) -> list[Pair]:

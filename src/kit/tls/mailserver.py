@@ -58,12 +58,12 @@ class MailServer:
         return self._other(verb)
 
     def _other(self, verb: bytes) -> tuple[str, Next]:
-        if verb in _ANSWERS:
-            return _ANSWERS[verb], Next.GO_ON
         if verb == b"HELO":
             return f"250 {self._name}", Next.GO_ON
         if verb == b"MAIL" and not self._secure:
             return "530 5.7.0 Must issue a STARTTLS command first", Next.GO_ON
+        if verb in _ANSWERS:
+            return _ANSWERS[verb], Next.GO_ON
         self._mistakes += 1
         if self._mistakes >= _MISTAKES_LIMIT:
             return "421 4.7.0 Too many mistakes", Next.CLOSE
