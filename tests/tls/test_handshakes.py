@@ -23,7 +23,8 @@ def test_the_line_holds_smtpds_words_and_then_pairs() -> None:
     done = Handshake("127.0.0.1:5", 0.0021, AGREED, Signed("rsa", 0.00074), "localhost")
     assert done.line() == (
         "127.0.0.1:5 tls ciphers=TLSv1.2:ECDHE-RSA-AES256-GCM-SHA384:256 "
-        "group=x25519 scheme=rsa_pss_rsae_sha256 cert=localhost/rsa-2048 sni=localhost handshake_ms=2.1 key=rsa agent_ms=0.74"
+        "group=x25519 scheme=rsa_pss_rsae_sha256 cert=localhost/rsa-2048 sni=localhost "
+        "handshake_ms=2.1 key=rsa agent_ms=0.74"
     )
 
 
