@@ -7,6 +7,7 @@ taken for something said inside (the response injection of CVE-2011-0411's kind)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from kit.core.output import printable
 
 # A greeting of 100 lines is long; RFC 5321 (section 4.5.3.1.5) allows 512 octets a line.
 _LINE_LIMIT, _TOTAL_LIMIT = 4096, 65536
+
+# RFC 5321, section 4.2: Reply-line; the text is the server's affair.
+_SMTP_REPLY = re.compile(r"[2-5][0-9]{2}(?:[ -].*)?", re.DOTALL)
 
 Waiting = Generator[None, None, None]
 
@@ -97,8 +101,7 @@ def _smtp_reply(conversation: Conversation, wanted: str) -> Generator[None, None
     code = ""
     while True:
         line = yield from conversation.line()
-        is_reply = line[:1] in ("2", "3", "4", "5") and line[:3].isascii() and line[:3].isdigit()
-        if not is_reply or line[3:4] not in ("", " ", "-") or (code and line[:3] != code):
+        if not _SMTP_REPLY.fullmatch(line) or (code and line[:3] != code):
             raise ProtocolError(f"this is no SMTP reply: '{printable(line[:60])}'")
         code = line[:3]
         texts.append(line[4:])

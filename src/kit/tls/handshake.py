@@ -136,8 +136,7 @@ class Handshake:
             return Ending.REFUSED, "the server answers with another version"
         if self._messages or self._alerts:
             return Ending.REJECTED, reason
-        said = self._opening.partition(b"\r")[0].partition(b"\n")[0].decode("latin-1")
-        return Ending.GARBAGE, f"the peer answers '{printable(said)}' instead of TLS"
+        return Ending.GARBAGE, f"the peer answers {_quoted(self._opening)} instead of TLS"
 
 
 def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
@@ -159,6 +158,13 @@ def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
         context.load_default_certs()
     forced = libssl.force(context, _SIGNATURE_ALGORITHMS[question.authentication], _GROUPS)
     return context, forced or is_tls_1_2
+
+
+def _quoted(opening: bytes) -> str:
+    """The first line if people can read it: most peers that speak no TLS say in it what they speak."""
+    line = opening.splitlines()[0] if opening.strip() else b""
+    readable = bool(line) and all(0x20 <= byte < 0x7F or byte == 0x1B for byte in line)
+    return f"'{printable(line.decode())}'" if readable else "something else"
 
 
 def _in_our_style(message: str) -> str:

@@ -97,7 +97,10 @@ def _fails_after_certificate(cell: Cell) -> str | None:
 def _not_verified(cell: Cell) -> str | None:
     if cell.outcome is not Outcome.BROKEN or not cell.verify_error:
         return None
-    return f"the certificate does not verify: {cell.verify_error}"
+    sentence = f"the certificate does not verify: {cell.verify_error}"
+    if "issuer certificate" in cell.verify_error and cell.chain:
+        sentence += f" (the chain ends with a certificate of '{cell.chain[-1].issuer}')"
+    return sentence
 
 
 def _fails_before_certificate(cell: Cell) -> str | None:
