@@ -33,6 +33,11 @@ class FrameReader:
         """How many bytes of an unfinished frame are held."""
         return len(self._head) + self._have
 
+    @property
+    def missing(self) -> int:
+        """How many bytes end what has begun, the prefix or the frame: who reads no more never has a rest."""
+        return self._size - self._have if self._size else PREFIX - len(self._head)
+
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytearray]:
         """Yield each frame that `data` completes; raise ProtocolError for one that is empty or too long."""
         view = memoryview(data)
