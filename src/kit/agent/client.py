@@ -1,0 +1,239 @@
+"""The agent's client: blocking calls, each bounded in time, from any thread and after fork.
+
+Every thread of every process has a connection of its own, so an answer never meets another's question.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from types import TracebackType
+from typing import TypeVar
+from weakref import WeakSet
+
+from kit.agent import extension, wire
+from kit.agent.encoding import Buffer
+from kit.agent.errors import (
+    AgentFailed,
+    AgentLocked,
+    AgentTimeout,
+    AgentUnavailable,
+    KeyRefused,
+    UnknownKey,
+)
+from kit.agent.extension import AgentStatus, Failure, KeyRecord, Status
+from kit.agent.forms import fingerprint, key_id
+from kit.agent.link import Gone, Link
+from kit.core.errors import KitError, ProtocolError, Unavailable, UsageError
+from kit.core.framing import frame
+from kit.core.paths import agent_socket
+
+__all__ = [
+    "AgentClient",
+    "AgentFailed",
+    "AgentLocked",
+    "AgentStatus",
+    "AgentTimeout",
+    "AgentUnavailable",
+    "KeyRecord",
+    "KeyRefused",
+    "UnknownKey",
+]
+
+_Answer = TypeVar("_Answer", bound=extension.Answer)
+# What may take longer than a signature, whatever the client's time limit: an RSA key of 8192 bits takes a
+# minute to make, and wrong guesses before this one delay an unlock.
+_GENERATE_S, _ADD_S, _UNLOCK_S = 300.0, 30.0, 60.0
+
+
+class AgentClient:
+    """Talks to the agent on `socket_path`, or $KIT_AGENT_SOCK, or the usual place.
+
+    `timeout_s` bounds each call; generate, add and unlock have at least the time that they may take.
+    """
+
+    def __init__(self, socket_path: str | None = None, *, timeout_s: float = 5.0) -> None:
+        self.socket_path = agent_socket(socket_path)
+        self.timeout_s = timeout_s
+        self._own = threading.local()
+        self._links: WeakSet[Link] = WeakSet()
+
+    def sign(self, key_id: bytes, scheme_code: int, content: bytes, purpose: str = "") -> bytes:
+        """A signature in TLS's own form; the agent decides by the content whether the key may make it."""
+        request = extension.Sign(key_id, scheme_code, purpose, content)
+        return self._ask(request, extension.Signature).signature
+
+    def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
+        """RSA PKCS#1 v1.5 with implicit rejection."""
+        return bytes(self._ask(extension.Decrypt(key_id, ciphertext), extension.Plaintext).plaintext)
+
+    def list_keys(self) -> tuple[KeyRecord, ...]:
+        return self._ask(extension.List(), extension.KeyList).keys
+
+    def find(self, wanted: str) -> KeyRecord:
+        """The key of this name, SSH fingerprint ("SHA256:…") or hexadecimal key_id."""
+        found = [key for key in self.list_keys() if wanted in _names(key)]
+        if not found:
+            raise UnknownKey(
+                f"the agent holds no key {wanted!r}", hint="'kit agent list' shows what it holds"
+            )
+        if len(found) > 1:
+            raise UsageError(
+                f"{len(found)} keys are named {wanted!r}",
+                hint="give the fingerprint that 'kit agent list' shows",
+            )
+        return found[0]
+
+    def generate(
+        self, name: str, kind: str, purposes: tuple[str, ...] = (), lifetime_s: int = 0
+    ) -> KeyRecord:
+        """Make a key inside the agent; without purposes it gets the usual ones."""
+        request = extension.Generate(name, kind, tuple(purposes), lifetime_s)
+        return _only(self._ask(request, extension.KeyList, repeatable=False, at_least_s=_GENERATE_S))
+
+    def add(
+        self,
+        name: str,
+        der: bytearray | memoryview,
+        purposes: tuple[str, ...] = (),
+        lifetime_s: int = 0,
+    ) -> KeyRecord:
+        """Hand over a private key (DER of PKCS#8, PKCS#1 or SEC 1); the caller wipes `der`."""
+        request = extension.Add(name, tuple(purposes), lifetime_s, memoryview(der))
+        return _only(self._ask(request, extension.KeyList, repeatable=False, at_least_s=_ADD_S))
+
+    def remove(self, key_id: bytes) -> None:
+        self._ask(extension.Remove(key_id), extension.Done, repeatable=False)
+
+    def status(self) -> AgentStatus:
+        return self._ask(extension.GetStatus(), extension.AgentStatus)
+
+    def stop(self) -> None:
+        """End the agent; it answers, then goes."""
+        self._ask(extension.Stop(), extension.Done, repeatable=False)
+
+    def lock(self, passphrase: bytearray) -> bool:
+        """Lock the agent with a passphrase; False where it is locked already."""
+        return self._change_lock(wire.LOCK, passphrase)
+
+    def unlock(self, passphrase: bytearray) -> bool:
+        """Unlock the agent; False for a wrong passphrase, and where it is not locked."""
+        return self._change_lock(wire.UNLOCK, passphrase)
+
+    def close(self) -> None:
+        """Close this process's connections; the next call opens a new one."""
+        for link in list(self._links):
+            link.close()
+        self._links.clear()
+        self._own = threading.local()
+
+    def __enter__(self) -> AgentClient:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(
+        self,
+        request: extension.Request,
+        answer: type[_Answer],
+        *,
+        repeatable: bool = True,
+        at_least_s: float = 0.0,
+    ) -> _Answer:
+        parts = [wire.extension_request(request.name), *extension.encode(request)]
+        message = self._exchange(parts, repeatable, max(self.timeout_s, at_least_s))
+        reader = wire.read_extension_response(message, request.name)
+        if reader is None:
+            raise Unavailable(
+                f"the agent on {self.socket_path!r} does not know {request.name!r}",
+                hint="it is not kit's agent; start one with 'kit agent start'",
+            )
+        result = extension.parse_answer(answer, reader)
+        if isinstance(result, Failure):
+            raise _error(result)
+        return result
+
+    def _change_lock(self, number: int, passphrase: bytearray) -> bool:
+        parts = wire.lock_request(number, passphrase)
+        return wire.read_success(self._exchange(parts, False, max(self.timeout_s, _UNLOCK_S)))
+
+    def _exchange(self, parts: list[Buffer], repeatable: bool, within_s: float) -> bytearray:
+        deadline_s = time.monotonic() + within_s
+        question = frame(*parts)
+        try:
+            link = self._link()
+            if link:
+                # What may not be repeated is not sent into a connection that is known to be dead.
+                if repeatable or not link.dead:
+                    try:
+                        return self._once(link, question, deadline_s)
+                    except Gone:
+                        if not repeatable:
+                            raise self._gone() from None
+                else:
+                    self._drop(link)
+            return self._fresh(question, deadline_s)
+        finally:
+            question[:] = bytes(len(question))
+
+    def _fresh(self, question: bytearray, deadline_s: float) -> bytearray:
+        link = Link(self.socket_path, deadline_s)
+        self._own.link = link
+        self._links.add(link)
+        try:
+            return self._once(link, question, deadline_s)
+        except Gone:
+            raise self._gone() from None
+
+    def _once(self, link: Link, question: bytearray, deadline_s: float) -> bytearray:
+        ended = False
+        try:
+            answer = link.ask(question, deadline_s)
+            ended = True
+            return answer
+        finally:
+            if not ended:
+                self._drop(link)
+
+    def _link(self) -> Link | None:
+        """This thread's connection; one that came through a fork belongs to the parent."""
+        link: Link | None = getattr(self._own, "link", None)
+        if link and link.pid != os.getpid():
+            self._drop(link)
+            return None
+        return link
+
+    def _drop(self, link: Link) -> None:
+        self._own.link = None
+        self._links.discard(link)
+        link.close()
+
+    def _gone(self) -> AgentUnavailable:
+        return AgentUnavailable(f"the agent on {self.socket_path!r} closed the connection")
+
+
+def _names(key: KeyRecord) -> tuple[str, str, str]:
+    return key.key_name, fingerprint(key.ssh_blob), key_id(key.spki).hex()
+
+
+def _only(answer: extension.KeyList) -> KeyRecord:
+    if len(answer.keys) != 1:
+        raise ProtocolError(f"an answer of {len(answer.keys)} keys, where one was due")
+    return answer.keys[0]
+
+
+def _error(failure: Failure) -> KitError:
+    if failure.status is Status.REFUSED:
+        return KeyRefused(f"the agent refused: {failure.message}", purpose=failure.purpose)
+    kinds: dict[Status, tuple[type[KitError], str | None]] = {
+        Status.UNKNOWN_KEY: (UnknownKey, "'kit agent list' shows what it holds"),
+        Status.LOCKED: (AgentLocked, "unlock it with 'kit agent unlock'"),
+        Status.MALFORMED: (UsageError, None),
+        Status.UNAVAILABLE: (Unavailable, None),
+    }
+    kind, hint = kinds.get(failure.status, (AgentFailed, None))
+    return kind(failure.message, hint=hint)

@@ -1,0 +1,81 @@
+"""One client's connection: whole messages in, answers out, never more than one message ahead of the answer.
+
+Only what is missing to the end of a message is read: what a client sends ahead stays in the system's buffer,
+where it costs that client and not the agent.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from kit.core.framing import FrameReader
+
+
+class Closed(Exception):
+    """The client is gone."""
+
+
+class Connection:
+    """A non-blocking socket, the message that is coming, the answer that is going."""
+
+    __slots__ = ("_out", "_reader", "busy", "due_s", "interest", "message", "number", "socket")
+
+    def __init__(self, client: socket.socket, number: int, message_limit: int) -> None:
+        self.socket = client
+        self.number = number
+        self.interest = 0
+        self.due_s = 0.0  # when its time is over; 0 for never
+        self.busy = False  # a lane works for it
+        self.message = bytearray()
+        self._reader = FrameReader(message_limit)
+        self._out = memoryview(b"")
+
+    @property
+    def begun(self) -> bool:
+        """Is a part of a message here?"""
+        return self._reader.pending > 0
+
+    @property
+    def writing(self) -> bool:
+        """Is a part of an answer left to send?"""
+        return len(self._out) > 0
+
+    def receive(self, buffer: memoryview) -> bytearray | None:
+        """Read through `buffer` up to the end of one message; None if that is yet to come."""
+        while True:
+            part = buffer[: self._reader.missing]
+            try:
+                got = self.socket.recv_into(part)
+            except BlockingIOError:
+                return None
+            if not got:
+                raise Closed
+            for message in self._reader.feed(part[:got]):
+                part[:] = bytes(len(part))
+                return message
+            if got < len(part):
+                # The rest is under way; the loop tells when it is there.
+                return None
+
+    def send(self, answer: bytearray | memoryview) -> None:
+        """Send what the client takes now, and keep the rest for the next time it is ready."""
+        try:
+            sent = self.socket.send(answer)
+        except BlockingIOError:
+            sent = 0
+        self._out = memoryview(answer)[sent:]
+
+    def flush(self) -> None:
+        """Send what is left."""
+        self.send(self._out)
+
+    def close(self) -> None:
+        self._reader.wipe()
+        self.wipe_message()
+        self.socket.close()
+
+    def wipe_message(self) -> None:
+        """Overwrite the message that was answered: it may have carried a key."""
+        if self.message:
+            self.message[:] = bytes(len(self.message))
+            self.message = bytearray()

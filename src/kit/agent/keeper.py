@@ -1,0 +1,185 @@
+"""The only room with private key objects: takes them in, makes them, signs and decrypts with them.
+
+Rules of this file: what comes in as DER is read from the caller's buffer without a copy (the caller wipes
+it); no private number is ever a Python int; every new key proves by a signature that its two halves fit.
+Every operation may run in any thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from kit.agent.public import PublicKey, describe
+from kit.agent.schemes import BY_NAME, KINDS, SSH_EC_SCHEMES, KeyType, Scheme
+from kit.core.errors import KitError, Unavailable, UsageError
+
+PrivateKeyObject = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+_HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "secp256r1": ec.SECP256R1(),
+    "secp384r1": ec.SECP384R1(),
+    "secp521r1": ec.SECP521R1(),
+}
+_PUBLIC_EXPONENT = 65537
+_PKCS1 = padding.PKCS1v15()
+# An RSA key of 8192 bits has 4,680 bytes as PKCS#8. Longer ones would only keep the key check busy.
+_DER_LIMIT = 6 * 1024
+_CHECK = b"kit agent: do both halves of this key fit?"
+
+
+class BadKey(UsageError):
+    """What was handed over is no private key that the agent can hold."""
+
+
+class NoSuchKey(KitError):
+    """The agent does not hold this key, or no longer."""
+
+
+class OperationFailed(KitError):
+    """The private operation itself failed."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A key that has proved itself and is not held yet."""
+
+    public: PublicKey
+    private: PrivateKeyObject = field(repr=False)
+
+
+class Keeper:
+    """Private keys by the key_id of their public side."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, PrivateKeyObject] = {}
+
+    def hold(self, candidate: Candidate) -> None:
+        """Hold the key from now on."""
+        self._keys[candidate.public.key_id] = candidate.private
+
+    def forget(self, key_id: bytes) -> None:
+        """Let the key go; OpenSSL wipes its numbers when the last operation with it ends."""
+        self._keys.pop(key_id, None)
+
+    def sign(self, key_id: bytes, scheme: Scheme, content: bytes) -> bytes:
+        """The signature in TLS's own form."""
+        key = self._key(key_id)
+        with _operation("the signature failed"):
+            return _signer(key, scheme)(content)
+
+    def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
+        """RSA PKCS#1 v1.5; a bad ciphertext of the right length decrypts to something, too."""
+        key = self._key(key_id)
+        with _operation("the decryption failed"):
+            if not isinstance(key, rsa.RSAPrivateKey):
+                raise TypeError("not RSA")
+            return key.decrypt(ciphertext, _PKCS1)
+
+    def _key(self, key_id: bytes) -> PrivateKeyObject:
+        try:
+            return self._keys[key_id]
+        except KeyError:
+            raise NoSuchKey("the agent does not hold this key") from None
+
+
+def load(der: memoryview | bytearray) -> Candidate:
+    """The key from PKCS#8, PKCS#1 or SEC 1, not encrypted. The caller wipes `der`."""
+    if len(der) > _DER_LIMIT:
+        raise BadKey(f"a private key of {len(der)} bytes, where {_DER_LIMIT} are allowed")
+    try:
+        key = load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The library's message may quote what it read.
+        raise BadKey("what was handed over is no private key, or its parts do not fit") from None
+    return _candidate(key)
+
+
+def generate(kind: str) -> Candidate:
+    """A new key of a kind in `schemes.KINDS`."""
+    known = KINDS[kind]
+    if known.key_type is KeyType.RSA:
+        return _candidate(rsa.generate_private_key(_PUBLIC_EXPONENT, known.bits))
+    if known.key_type is KeyType.EC:
+        return _candidate(ec.generate_private_key(_CURVES[known.curve]))
+    return _candidate(ed25519.Ed25519PrivateKey.generate())
+
+
+def check_decrypts(candidate: Candidate) -> None:
+    """Raise unless the key is RSA, and a ciphertext that nobody made decrypts to something.
+
+    An OpenSSL without implicit rejection tells by its error whether the padding was right, and that decrypts
+    for an attacker who may ask often (Bleichenbacher 1998).
+    """
+    key = candidate.private
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise BadKey(f"a key of type {candidate.public.kind} decrypts nothing")
+    garbage = b"\0" + os.urandom((key.key_size + 7) // 8 - 1)
+    try:
+        key.decrypt(garbage, _PKCS1)
+    except ValueError:
+        raise Unavailable("this OpenSSL has no implicit rejection: no key may be used to decrypt") from None
+
+
+def _candidate(key: object) -> Candidate:
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+        raise BadKey("a private key that is neither RSA, ECDSA nor Ed25519")
+    public = describe(key.public_key())
+    _check_halves(key, public)
+    return Candidate(public, key)
+
+
+def default_scheme(public: PublicKey) -> Scheme:
+    """A scheme that every key of this type can sign with."""
+    if public.key_type is KeyType.EC:
+        return SSH_EC_SCHEMES[public.curve]
+    return BY_NAME["ed25519" if public.key_type is KeyType.ED25519 else "rsa_pkcs1_sha256"]
+
+
+def _signer(key: PrivateKeyObject, scheme: Scheme) -> Callable[[bytes], bytes]:
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign
+    algorithm = _HASHES[scheme.hash_name]
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return lambda content: key.sign(content, ec.ECDSA(algorithm))
+    pad = _PSS[scheme.hash_name] if scheme.pss else _PKCS1
+    return lambda content: key.sign(content, pad, algorithm)
+
+
+# RFC 8446, section 4.2.3: the salt is as long as the hash.
+_PSS = {name: padding.PSS(padding.MGF1(h), h.digest_size) for name, h in _HASHES.items()}
+
+
+@contextmanager
+def _operation(failure: str) -> Iterator[None]:
+    """Whatever the library raises becomes a failure that tells nothing of the content."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the library documents no list of them
+        raise OperationFailed(f"{failure} ({type(error).__name__})") from None
+
+
+def _check_halves(key: PrivateKeyObject, public: PublicKey) -> None:
+    """Sign and verify: a public half that belongs to another key would name it, and leak it (a fault
+    attack on RSA-CRT and on Ed25519); the first signature also makes the tables of the later ones.
+    """
+    scheme = default_scheme(public)
+    try:
+        signature = _signer(key, scheme)(_CHECK)
+        half = key.public_key()
+        if isinstance(half, rsa.RSAPublicKey):
+            half.verify(signature, _CHECK, _PKCS1, _HASHES[scheme.hash_name])
+        elif isinstance(half, ec.EllipticCurvePublicKey):
+            half.verify(signature, _CHECK, ec.ECDSA(_HASHES[scheme.hash_name]))
+        else:
+            half.verify(signature, _CHECK)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        raise BadKey("the private and the public half of this key do not fit") from None

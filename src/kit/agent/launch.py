@@ -1,0 +1,149 @@
+"""Starts the agent's process, and hands over only once it can answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from kit.agent.client import AgentClient
+from kit.agent.startup import LINE_LIMIT, Configuration, Limits, Report, error_from
+from kit.core.errors import Unavailable
+from kit.core.paths import agent_socket
+
+START_LIMIT_S = 30.0
+_STOP_LIMIT_S = 10.0
+
+
+class Running:
+    """An agent that runs; as a context manager it ends with the block."""
+
+    def __init__(
+        self, pid: int, socket_path: str, child: subprocess.Popen[bytes] | None, line: socket.socket
+    ) -> None:
+        self.pid = pid
+        self.socket_path = socket_path
+        self._child, self._line = child, line
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client's environment should have."""
+        return {"KIT_AGENT_SOCK": self.socket_path, "SSH_AUTH_SOCK": self.socket_path}
+
+    def wait(self) -> int:
+        """Wait for the agent's end; its exit status."""
+        return self._child.wait() if self._child else 0
+
+    def stop(self) -> None:
+        """End the agent in good order, however long ago it was started; nothing if it ended before."""
+        if not self._child:
+            with AgentClient(self.socket_path) as client:
+                client.stop()
+            return
+        # The line's end tells it, too, if the signal cannot.
+        self._line.close()
+        self._child.terminate()
+        try:
+            self._child.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_agent(
+    socket_path: str | None = None,
+    *,
+    detach: bool = False,
+    prepare: Callable[[AgentClient], None] | None = None,
+    log_path: str = "",
+    limits: Limits | None = None,
+) -> Running:
+    """Start an agent and wait until it answers; raises its own KitError where it cannot start.
+
+    Detached, it lives on in the background and logs to `log_path` or nowhere. Otherwise it is a child that
+    ends when this process does, whatever way that is, and logs to `log_path` or to standard error.
+    `prepare` gets a client, to add keys; if it raises, the agent is stopped and the error goes on.
+    """
+    path = agent_socket(socket_path)
+    # The kernel ties the child to the thread that starts it: another thread than the first may end sooner.
+    tied = not detach and threading.current_thread() is threading.main_thread()
+    configuration = Configuration(
+        socket_path=path,
+        detach=detach,
+        parent=os.getpid() if tied else 0,
+        log_path=str(Path(log_path).absolute()) if log_path else "",
+        limits=limits or Limits(),
+    )
+    running = _start(configuration)
+    if prepare:
+        try:
+            with AgentClient(path) as client:
+                prepare(client)
+        except BaseException:
+            running.stop()
+            raise
+    return running
+
+
+def _start(configuration: Configuration) -> Running:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-m", "kit.agent.process", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if configuration.detach else None,
+            env={},
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    try:
+        report = _exchange(ours, configuration)
+        if report.error:
+            raise error_from(report)
+    except BaseException:
+        ours.close()
+        child.kill()
+        child.wait()
+        raise
+    if not configuration.detach:
+        return Running(report.pid, configuration.socket_path, child, ours)
+    ours.close()
+    child.wait()  # it was the agent's parent for a moment
+    return Running(report.pid, configuration.socket_path, None, ours)
+
+
+def _exchange(line: socket.socket, configuration: Configuration) -> Report:
+    line.settimeout(START_LIMIT_S)
+    try:
+        line.sendall(configuration.encode())
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            part = line.recv(LINE_LIMIT)
+            if not part:
+                raise _not_started("it ended before it could answer")
+            answer += part
+    except TimeoutError:
+        raise _not_started(f"it was not ready after {START_LIMIT_S:g} s") from None
+    except ConnectionError:
+        raise _not_started("it ended before it could answer") from None
+    return Report.decode(bytes(answer))
+
+
+def _not_started(why: str) -> Unavailable:
+    return Unavailable(
+        f"the agent did not start: {why}", hint="try 'kit agent start --foreground' to see more"
+    )

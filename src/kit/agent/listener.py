@@ -1,0 +1,120 @@
+"""The agent's socket in the file system: who may have it, how it appears, how it goes.
+
+A lock file beside it, held for as long as the agent lives, decides between two agents that start at once; the
+system lets go of it whatever way an agent ends, so what stands there without a holder is dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from pathlib import Path
+
+from kit.core.errors import NotPermitted, Unavailable
+from kit.core.paths import private_directory
+
+_BACKLOG = 128
+
+
+class Listener:
+    """A listening socket at `path`, mode 0600, in a private directory; `close` removes it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        private_directory(str(Path(path).parent))
+        self._lock_path = path + ".lock"
+        self._lock = _hold_lock(self._lock_path, path)
+        try:
+            _remove_dead(path)
+            self.socket = _listen(path)
+        except BaseException:
+            self._let_go()
+            raise
+        self._identity = _identity(path)
+
+    def close(self) -> None:
+        """Stop listening; the file goes if it is still the one that this process made."""
+        if self.socket.fileno() < 0:
+            return
+        self.socket.close()
+        if _identity(self.path) == self._identity:
+            Path(self.path).unlink(missing_ok=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # While the lock is held nobody else has this file open for long: see _hold_lock.
+        Path(self._lock_path).unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def _hold_lock(lock_path: str, path: str) -> int:
+    """An open descriptor on the lock file, locked; raises Unavailable where another agent holds it."""
+    while True:
+        try:
+            descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise Unavailable(f"cannot open {lock_path!r}: {(error.strerror or 'failed').lower()}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise _taken(path) from None
+        # A holder that ends removes the file: a lock on a file that is gone keeps nobody away.
+        if _identity(lock_path) == _identity_of(os.fstat(descriptor)):
+            return descriptor
+        os.close(descriptor)
+
+
+def _remove_dead(path: str) -> None:
+    """Remove a socket that nobody listens on; raise for a live one and for anything else."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise NotPermitted(f"{path!r} is there and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+            # A full backlog is a BlockingIOError, and somebody listens.
+            with contextlib.suppress(BlockingIOError):
+                probe.connect(path)
+            raise _taken(path)
+    Path(path).unlink(missing_ok=True)
+
+
+def _taken(path: str) -> Unavailable:
+    return Unavailable(
+        f"another agent answers on {path!r}",
+        hint="use it, stop it (kit agent stop), or choose another --socket",
+    )
+
+
+def _listen(path: str) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    # The mode is right from the first moment: bind makes the file under this mask.
+    before = os.umask(0o177)
+    try:
+        listening.bind(path)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(f"cannot listen on {path!r}: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        os.umask(before)
+    listening.listen(_BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        return _identity_of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _identity_of(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino

@@ -1,0 +1,78 @@
+"""What the launcher tells a new agent, and what the agent reports back: one line of JSON each way.
+
+No secret is in either. The agent reads its line first, and reports once it can answer or cannot start.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from kit.core import errors
+from kit.core.errors import KitError
+
+LINE_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one client, or all of them, may take."""
+
+    message_bytes: int = 256 * 1024  # OpenSSH's AGENT_MAX_LEN
+    message_s: float = 10.0  # from the first byte of a message to its last
+    unread_s: float = 30.0  # until the client has read its answer
+    connections: int = 1024
+    keys: int = 256
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """How an agent is to run."""
+
+    socket_path: str
+    detach: bool = (
+        False  # into the background; else the agent ends when the launcher's end of the line closes
+    )
+    parent: int = 0  # the launcher's pid, if its death is to be the agent's
+    log_path: str = ""  # "" is standard error
+    limits: Limits = field(default_factory=Limits)
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> Configuration:
+        fields = json.loads(line)
+        return cls(**{**fields, "limits": Limits(**fields["limits"])})
+
+
+@dataclass(frozen=True)
+class Report:
+    """Ready, as process `pid`; or an error, with what KitError carries."""
+
+    pid: int = 0
+    error: str = ""
+    hint: str | None = None
+    exit_status: int = 0
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> Report:
+        return cls(**json.loads(line))
+
+
+_CLASSES = (
+    errors.UsageError,
+    errors.Unavailable,
+    errors.ProtocolError,
+    errors.NotPermitted,
+    errors.NegativeAnswer,
+)
+
+
+def error_from(report: Report) -> KitError:
+    """The agent's own error, as the launcher raises it."""
+    kind = next((c for c in _CLASSES if c.exit_status == report.exit_status), KitError)
+    return kind(report.error, hint=report.hint)
