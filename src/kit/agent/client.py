@@ -17,7 +17,6 @@ from kit.agent.encoding import Buffer
 from kit.agent.errors import (
     AgentFailed,
     AgentLocked,
-    AgentTimeout,
     AgentUnavailable,
     KeyRefused,
     UnknownKey,
@@ -28,18 +27,6 @@ from kit.agent.link import Gone, Link
 from kit.core.errors import KitError, ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
 from kit.core.paths import agent_socket
-
-__all__ = [
-    "AgentClient",
-    "AgentFailed",
-    "AgentLocked",
-    "AgentStatus",
-    "AgentTimeout",
-    "AgentUnavailable",
-    "KeyRecord",
-    "KeyRefused",
-    "UnknownKey",
-]
 
 _Answer = TypeVar("_Answer", bound=extension.Answer)
 # What may take longer than a signature, whatever the client's time limit: an RSA key of 8192 bits takes a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.core.errors import KitError, NegativeAnswer, NotPermitted, Unavailable
+from kit.core.errors import NegativeAnswer, NotPermitted, Unavailable
 
 
 class AgentUnavailable(Unavailable):
@@ -31,14 +31,3 @@ class AgentLocked(NotPermitted):
 
 class AgentFailed(NegativeAnswer):
     """The agent was willing, and the operation failed."""
-
-
-__all__ = [
-    "AgentFailed",
-    "AgentLocked",
-    "AgentTimeout",
-    "AgentUnavailable",
-    "KeyRefused",
-    "KitError",
-    "UnknownKey",
-]
