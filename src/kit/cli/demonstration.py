@@ -36,6 +36,7 @@ class Stage:
     """What stands when the demonstration begins."""
 
     agent: AgentClient
+    agent_pid: int
     authorities: Path
     server: ServerProcess
     control: ServerProcess
@@ -63,14 +64,14 @@ def _set_up(directory: Path, stack: ExitStack) -> Stage:
     from kit.agent.client import AgentClient
     from kit.agent.launch import start_agent
 
-    running = stack.enter_context(start_agent(str(directory / "agent.sock")))
+    running = stack.enter_context(start_agent(str(directory / "agent.sock"), quiet=True))
     client = stack.enter_context(AgentClient(running.socket_path))
     pairs = make_keys(client, running.socket_path, directory, KINDS)
     authorities = directory / "authorities.pem"
     authorities.write_text("".join(Path(pair[0]).read_text() for pair in pairs))
     server = stack.enter_context(server_process(*serve_arguments(pairs)))
     control = stack.enter_context(server_process("--self-signed"))
-    return Stage(client, authorities, server, control)
+    return Stage(client, running.pid, authorities, server, control)
 
 
 def make_keys(
@@ -104,6 +105,10 @@ def _probe(stage: Stage, output: Output) -> list[Cell]:
     from kit.tls.target import Target
 
     target = Target(HOST, stage.server.port)
+    if not output.as_json:
+        output.line(
+            f"a server, process {stage.server.pid}, with its keys in an agent, process {stage.agent_pid}"
+        )
     cells = probe(target, Options(ca_file=str(stage.authorities), server_name=NAME))
     report.render(output, target, cells, verdict.findings(cells))
     return cells

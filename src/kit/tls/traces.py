@@ -263,9 +263,10 @@ def _phases(text: bytes) -> Iterable[int]:
 
 
 def _from_base64(text: bytes) -> bytes:
-    return base64.b64decode(
-        text[: len(text) // 4 * 4], altchars=b"-_" if b"-" in text or b"_" in text else None
-    )
+    """Decoded to the last whole byte; a single letter at the end is none."""
+    text = text[:-1] if len(text) % 4 == 1 else text
+    altchars = b"-_" if b"-" in text or b"_" in text else None
+    return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=altchars)
 
 
 def _both_ways(number: int, size: int) -> tuple[bytes, ...]:

@@ -1,0 +1,81 @@
+"""Every trace of a known private key: the numbers, in every form, as 8-byte windows at any alignment.
+
+It knows the private key, which `kit.tls.traces` does not, so it finds any surviving piece of 16 bytes (24
+characters of text), and numbers that cannot be told from the public key alone. Tests only.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kit.tls.memscan import Snapshot
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+_WINDOW = 8
+
+
+def windows_of(key: PrivateKey) -> dict[bytes, str]:
+    """Each window, and the name of the number and form that it is of."""
+    windows: dict[bytes, str] = {}
+    for number, value, size in _numbers(key):
+        for form, data in _forms(value.to_bytes(size, "big")):
+            for at in range(len(data) - _WINDOW + 1):
+                window = data[at : at + _WINDOW]
+                if len(set(window)) > 5:
+                    windows[window] = f"{number} {form}"
+    return windows
+
+
+def traces_of(key: PrivateKey, snapshot: Snapshot) -> Counter[str]:
+    """How many windows of which number and form stand in the memory, at addresses that 8 divides."""
+    windows = windows_of(key)
+    words = {int.from_bytes(window, "little"): name for window, name in windows.items()}
+    found: Counter[str] = Counter()
+    for region in snapshot.regions:
+        memory = array("Q", region.memory)
+        found.update(words[word] for word in words.keys() & set(memory))
+    return found
+
+
+def _numbers(key: PrivateKey) -> Iterator[tuple[str, int, int]]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.private_numbers()
+        half, whole = key.key_size // 16, key.key_size // 8
+        for name, value in (("p", numbers.p), ("q", numbers.q), ("qinv", numbers.iqmp)):
+            yield name, value, half
+        yield "dp", numbers.dmp1, half
+        yield "dq", numbers.dmq1, half
+        yield "d", numbers.d, whole
+        yield "d mod lambda", pow(65537, -1, math.lcm(numbers.p - 1, numbers.q - 1)), whole
+        for name, prime in (("RR of p", numbers.p), ("RR of q", numbers.q)):
+            yield name, pow(2, 16 * half, prime), half
+    else:
+        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+        scalar = key.private_numbers().private_value
+        yield "d", scalar, 32
+        yield "d in Montgomery form", (scalar << 256) % order, 32
+
+
+def _forms(data: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "big-endian", data
+    yield "little-endian", data[::-1]
+    number = int.from_bytes(data, "big")
+    yield (
+        "Python digits",
+        b"".join(
+            (number >> bits & (1 << 30) - 1).to_bytes(4, "little") for bits in range(0, len(data) * 8, 30)
+        ),
+    )
+    yield "hex", data.hex().encode()
+    yield "HEX", data.hex().upper().encode()
+    yield "decimal", str(number).encode()
+    for phase in range(3):
+        # The first and last group also hold bits of the neighbours.
+        yield f"base64 {phase}", base64.b64encode(bytes(phase) + data)[4:-4]
+        yield f"base64url {phase}", base64.urlsafe_b64encode(bytes(phase) + data)[4:-4]
