@@ -50,9 +50,10 @@ class Connection:
                 return None
             if not got:
                 raise Closed
-            for message in self._reader.feed(part[:got]):
-                part[:] = bytes(len(part))
-                return message
+            messages = list(self._reader.feed(part[:got]))
+            part[:got] = bytes(got)
+            if messages:
+                return messages[0]
             if got < len(part):
                 # The rest is under way; the loop tells when it is there.
                 return None
@@ -70,8 +71,10 @@ class Connection:
         self.send(self._out)
 
     def close(self) -> None:
+        """End it; a message that a lane works on is wiped after that."""
         self._reader.wipe()
-        self.wipe_message()
+        if not self.busy:
+            self.wipe_message()
         self.socket.close()
 
     def wipe_message(self) -> None:

@@ -237,6 +237,7 @@ class AgentStatus:
     refused: int = _uint64()
     failed: int = _uint64()
     malformed: int = _uint64()
+    rejected: int = _uint64()  # connections of other users, and those beyond the limit
     measures: tuple[Measure, ...] = _rows(Measure)
 
 

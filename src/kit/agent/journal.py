@@ -8,30 +8,45 @@ import time
 
 # What a pipe takes at once without blocking (PIPE_BUF); a longer line is cut.
 _LINE_LIMIT = 4096
+# A hostile client must not fill the disk: a line for each of its attempts is 10 MB/s.
+_LINES_A_SECOND = 50
 
 
 class Journal:
-    """Writes `time event name=value …` to a descriptor; if nobody reads there, lines are lost."""
+    """Writes `time kit-agent: event name=value …`; where nobody reads, or too fast, lines are left out."""
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
-        self.lost = 0
+        self._second = self._lines = self._left_out = 0
 
     def event(self, event: str, **fields: object) -> None:
         """One line; texts are quoted, so that a key's name cannot forge another line."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now_s = time.time()
+        if int(now_s) != self._second:
+            self._second, self._lines = int(now_s), 0
+            missed, self._left_out = self._left_out, 0
+            if missed:
+                self._write(now_s, "left-out", {"lines": missed})
+        self._lines += 1
+        if self._lines > _LINES_A_SECOND:
+            self._left_out += 1
+            return
+        self._write(now_s, event, fields)
+
+    def _write(self, now_s: float, event: str, fields: dict[str, object]) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))
         words = [f"{name}={_word(value)}" for name, value in fields.items()]
         line = " ".join([stamp, "kit-agent:", event, *words]).encode()
         ready = self._room.poll(0)
         try:
-            if not ready or not ready[0][1] & select.POLLOUT:
-                self.lost += 1
+            if ready and ready[0][1] & select.POLLOUT:
+                os.write(self._descriptor, line[: _LINE_LIMIT - 1] + b"\n")
                 return
-            os.write(self._descriptor, line[: _LINE_LIMIT - 1] + b"\n")
         except OSError:
-            self.lost += 1
+            pass  # a full disk, a reader that left: the agent goes on
+        self._left_out += 1
 
 
 def _word(value: object) -> str:

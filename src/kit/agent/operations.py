@@ -153,6 +153,11 @@ class Operations:
             raise UsageError("the agent is not locked")
         return Later(UNLOCK, partial(self.lock.attempt, passphrase), self._unlocked)
 
+    def note_failure(self, request: str, error: KitError) -> None:
+        """Log a request that came to nothing, unless its refusal is in the log already."""
+        if not isinstance(error, Refused):
+            self._log.event("fail", request=request, why=str(error))
+
     def _permit(self, entry: Entry, decision: policy.Permit | policy.Refusal) -> None:
         if isinstance(decision, policy.Refusal):
             entry.refused += 1
@@ -161,23 +166,22 @@ class Operations:
             raise Refused(decision)
 
     def _signed(self, entry: Entry, get: Get) -> bytes:
-        signature: bytes = self._result(entry, get)
+        signature: bytes = self._result(get)
         entry.signed += 1
         self.counters.signed += 1
         return signature
 
     def _decrypted(self, entry: Entry, get: Get) -> bytes:
-        plaintext: bytes = self._result(entry, get)
+        plaintext: bytes = self._result(get)
         entry.decrypted += 1
         self.counters.decrypted += 1
         return plaintext
 
-    def _result(self, entry: Entry, get: Get) -> Any:
+    def _result(self, get: Get) -> Any:
         try:
             return get()
-        except KitError as error:
+        except KitError:
             self.counters.failed += 1
-            self._log.event("fail", key=entry.name, why=str(error))
             raise
 
     def _hold(self, lane: str, event: str, wish: Wish, make: Callable[[], Candidate]) -> Later:

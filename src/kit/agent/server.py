@@ -211,8 +211,12 @@ class Server:
             self._guard(connection, lambda c, later=later, get=get: self._finish(c, later, get))  # type: ignore[misc]
 
     def _finish(self, connection: Connection, later: Later, get: Callable[[], Any]) -> None:
+        """What was done counts, though the client may be gone."""
         connection.busy = False
-        answer = later.finish(get)
+        try:
+            answer = later.finish(get)
+        finally:
+            connection.wipe_message()
         if connection in self._connections:
             self._reply(connection, answer)
 

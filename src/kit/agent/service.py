@@ -61,6 +61,7 @@ class Service:
         try:
             outcome = step()
         except KitError as error:
+            self.operations.note_failure(type(request).__name__, error)
             return _failed(request, error)
         if isinstance(outcome, Later):
             finish = outcome.finish
@@ -113,6 +114,7 @@ class Service:
             refused=counters.refused,
             failed=counters.failed,
             malformed=traffic.malformed,
+            rejected=traffic.rejected,
             measures=self._measures,
         )
         return _answer(request, answer)
