@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,14 +14,14 @@ class Keyring(Protocol):
     """What is needed of the client."""
 
     def add(
-        self, name: str, der: bytearray | memoryview, purposes: Sequence[str], lifetime_s: int = 0
+        self, name: str, der: bytearray | memoryview, purposes: tuple[str, ...], lifetime_s: int = 0
     ) -> KeyRecord: ...
 
 
 def add_files(
     agent: Keyring,
     files: Iterable[tuple[str, str]],
-    purposes: Sequence[str],
+    purposes: tuple[str, ...],
     lifetime_s: int,
     load: Callable[[str], AbstractContextManager[memoryview]],
 ) -> Iterator[KeyRecord]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import click
 
 from kit.cli import agent_keys
-from kit.cli.agent_options import passphrase_option
+from kit.cli.agent_options import allow_option, key_files, lifetime_option, passphrase_option
 from kit.cli.agent_views import show_status
 from kit.cli.options import json_option, socket_option
 from kit.core.errors import NegativeAnswer
@@ -18,6 +21,31 @@ def agent() -> None:
 
     KEY is a key's name, its SHA256: fingerprint, or the beginning of its key id.
     """
+
+
+@agent.command(context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
+@click.option(
+    "--key", "files", multiple=True, metavar="NAME=PEM", callback=key_files, help="Add this key; repeatable."
+)
+@allow_option("tls-server,csr")
+@lifetime_option
+@passphrase_option
+@click.option("--foreground", is_flag=True, help="Stay, and log to standard error.")
+@click.option("--log", default="", metavar="FILE", help="Append the log to this file.")
+@click.option("-c", "--csh", is_flag=True, help="Print commands for csh. [default: as $SHELL says]")
+@socket_option
+@json_option
+def start(output: Output, csh: bool, allow: tuple[str, ...] | None, **options: Any) -> int:
+    """Start an agent, in the background or around a command.
+
+    Prints shell commands that set its environment: eval "$(kit agent start)". With a command, the agent
+    lives as long as the command, and kit ends with its exit status.
+    """
+    from kit.cli import agent_start
+
+    csh = csh or os.environ.get("SHELL", "").endswith("csh")
+    return agent_start.start(agent_start.Wish(purposes=allow or (), csh=csh, **options), output)
 
 
 @agent.command()

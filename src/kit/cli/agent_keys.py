@@ -7,7 +7,7 @@ import click
 from kit.cli.agent_options import allow_option, key_argument, key_files, lifetime_option, passphrase_option
 from kit.cli.agent_views import show_key, show_keys
 from kit.cli.files import output_option, write_result
-from kit.cli.options import json_option, socket_option, timeout_option
+from kit.cli.options import json_option, socket_option
 from kit.core.errors import UsageError
 from kit.core.output import Output
 
@@ -54,7 +54,6 @@ def add(
 @click.option("--type", "kind", metavar="TYPE", required=True, help="rsa-2048, p-256, ed25519 and so on.")
 @allow_option("tls-server,csr,self-signed")
 @lifetime_option
-@timeout_option(120.0)
 @socket_option
 @json_option
 def generate(
@@ -62,14 +61,13 @@ def generate(
     kind: str,
     allow: tuple[str, ...] | None,
     lifetime_s: int,
-    timeout_s: float,
     socket: str | None,
     output: Output,
 ) -> None:
     """Make a key inside the agent; it never leaves it."""
     from kit.agent.client import AgentClient
 
-    with AgentClient(socket, timeout_s=timeout_s) as client:
+    with AgentClient(socket) as client:
         show_key(client.generate(name, kind, allow or (), lifetime_s), output)
 
 

@@ -12,7 +12,7 @@ from kit.core.output import Output, printable
 if TYPE_CHECKING:
     from kit.agent.extension import AgentStatus, KeyRecord
 
-_COUNTERS = ("accepted", "signed", "decrypted", "refused", "failed", "malformed")
+_COUNTERS = ("accepted", "signed", "decrypted", "refused", "failed", "malformed", "rejected")
 
 
 def show_keys(records: Sequence[KeyRecord], output: Output) -> None:

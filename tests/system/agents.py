@@ -1,0 +1,92 @@
+"""A real agent for a test, started and stopped by the commands that users have."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KIT = str(Path(sys.executable).parent / "kit")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A running agent, and ways to talk to it."""
+
+    socket: str
+    pid: int
+    directory: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "KIT_AGENT_SOCK": self.socket, "SSH_AUTH_SOCK": self.socket}
+
+    def run(
+        self, *command: str | Path, stdin: str | None = None, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in the agent's environment and the test's directory, to its end."""
+        return subprocess.run(
+            [str(part) for part in command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            env={**self.environment, **(extra or {})},
+            cwd=self.directory,
+            check=False,
+        )
+
+    def kit(self, *arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """`kit agent …`, whatever its status."""
+        return self.run(KIT, "agent", *arguments, stdin=stdin)
+
+    def ok(self, *arguments: str | Path) -> str:
+        """What `kit agent …` prints; it must succeed."""
+        done = self.kit(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def keys(self) -> dict[str, dict[str, Any]]:
+        """The keys by name."""
+        records = [json.loads(line) for line in self.ok("list", "--json").splitlines()]
+        return {record["name"]: record for record in records}
+
+
+def alive(pid: int) -> bool:
+    """Is there such a process, and is it no zombie?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def running_agent(directory: Path, *options: str) -> Iterator[Agent]:
+    """An agent in the background; gone at the end, whatever happened."""
+    path = str(directory / "agent.sock")
+    command = [KIT, "agent", "start", "--socket", path, "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    agent = Agent(path, json.loads(done.stdout)["pid"], directory)
+    try:
+        yield agent
+    finally:
+        if alive(agent.pid):
+            agent.kit("stop")
+        await_end(agent.pid)
+
+
+def await_end(pid: int) -> None:
+    """The process ends within some seconds."""
+    end = time.monotonic() + 10
+    while alive(pid):
+        assert time.monotonic() < end, f"process {pid} does not end"
+        time.sleep(0.01)
