@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def _sides(directory: Path, wish: Wish, stack: ExitStack) -> dict[str, dict[str,
     from kit.agent.launch import start_agent
     from kit.tls import bench as measure
 
-    running = stack.enter_context(start_agent(str(directory / "agent.sock"), quiet=True))
+    running = stack.enter_context(start_agent(str(directory / "agent.sock"), log_path=os.devnull))
     with AgentClient(running.socket_path) as client:
         pairs = make_keys(client, running.socket_path, directory, KINDS)
     agent = stack.enter_context(server_process(*serve_arguments(pairs)))

@@ -7,6 +7,7 @@ cells; and the memory scan, which finds the keys of an ordinary server (the cont
 from __future__ import annotations
 
 import datetime
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -64,7 +65,7 @@ def _set_up(directory: Path, stack: ExitStack) -> Stage:
     from kit.agent.client import AgentClient
     from kit.agent.launch import start_agent
 
-    running = stack.enter_context(start_agent(str(directory / "agent.sock"), quiet=True))
+    running = stack.enter_context(start_agent(str(directory / "agent.sock"), log_path=os.devnull))
     client = stack.enter_context(AgentClient(running.socket_path))
     pairs = make_keys(client, running.socket_path, directory, KINDS)
     authorities = directory / "authorities.pem"
