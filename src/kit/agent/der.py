@@ -16,6 +16,7 @@ UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
 _CONSTRUCTED, _CONTEXT, _HIGH_TAG = 0x20, 0x80, 0x1F
 
+_CHANCE_LIMIT = 512
 NESTING_LIMIT = 16  # a certificate with every usual extension nests 8 deep
 
 
@@ -162,14 +163,15 @@ def check(data: bytes, depth: int = 0) -> None:
 def resembles(data: bytes) -> bool:
     """Could a reader of BER, however careless, take all of `data` for one SEQUENCE or SET of values?
 
-    A TLS 1.2 ServerKeyExchange starts with random bytes; by chance it does so less than once in a million.
+    A TLS 1.2 ServerKeyExchange starts with random bytes; by chance it does so less than once in a million,
+    since the values inside have to fit too. More than a few hundred bytes resemble it by their header alone.
     """
     if data[:1] not in (b"0", b"1"):
         return False
     start, length = _lax_length(data, 1)
     if length is None:
         return data.endswith(b"\x00\x00")
-    return start + length == len(data) and _lax_values(data, start)
+    return start + length == len(data) and (length > _CHANCE_LIMIT or _lax_values(data, start))
 
 
 def _lax_values(data: bytes, at: int) -> bool:
