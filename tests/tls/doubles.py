@@ -25,9 +25,10 @@ HANDSHAKE_RECORD, ALERT_RECORD, DATA_RECORD = 22, 21, 23
 
 
 @contextmanager
-def serving(handler: Handler) -> Iterator[int]:
-    """A port of 127.0.0.1 where each connection gets the handler in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+def serving(handler: Handler, host: str = "127.0.0.1") -> Iterator[int]:
+    """A port of this machine where each connection gets the handler in a thread of its own."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, backlog=64)
     stopped = threading.Event()
 
     def run(connection: socket.socket) -> None:
