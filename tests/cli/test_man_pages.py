@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from kit.agent import extension, wire
 from kit.agent.policy import PURPOSES
 from kit.agent.schemes import KINDS, SCHEMES
+from kit.cli import agent_views
 from kit.cli.main import root
 from kit.core import errors
-from kit.tls import verdict
+from kit.tls import bench, proof, verdict
 from kit.tls.cells import Cell, Certificate, Times
 from kit.tls.handshakes import Handshake
+from kit.tls.memscan import Verdict
 from kit.tls.verdict import Finding
 from tests.cli.tree import COMMANDS, Command
 from tests.peers import find
@@ -74,6 +78,18 @@ def test_the_page_explains_exactly_the_options_of_the_command(command: Command) 
     assert _items(section) | (command.options & common) == command.options - COMMON
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_the_synopsis_shows_each_option_once(command: Command) -> None:
+    name = " ".join(["kit", *command.path])
+    synopsis = _section(_page(command), "SYNOPSIS") + ".Nm\n"
+    shown = re.search(rf"^\.Nm {name}\n(.*?)(?=^\.Nm)", synopsis, re.DOTALL | re.MULTILINE)
+    assert shown
+    flags = {f"-{flag}" for flag in re.findall(r"\bFl (-?[A-Za-z0-9][A-Za-z0-9-]*)", shown[1])}
+    assert flags <= command.options
+    spellings = [{*p.opts} for p in command.click_command.params if isinstance(p, click.Option)]
+    assert [both for both in spellings if len(both & flags) != 1] == []
+
+
 @pytest.mark.parametrize("group", ["agent", "tls"])
 def test_the_page_has_no_command_that_kit_lacks(group: str) -> None:
     named = set(re.findall(rf"^\.Ss (kit {group}\b.*)$", _text(f"kit-{group}.1"), re.MULTILINE))
@@ -107,6 +123,41 @@ def _protocol(heading: str) -> str:
 @pytest.mark.parametrize("name", extension.NAMES)
 def test_the_protocol_page_has_every_extension(name: str) -> None:
     assert _protocol(name)
+
+
+# How the page calls the field of a message, by its Python type; integers tell by their reader.
+_WIRE_NAMES = {"bytes": "string", "memoryview": "string", "str": "text", "bool": "boolean"}
+
+
+def _fields_of(kind: type, indent: str = "") -> Iterator[str]:
+    """The fields of a message as the page writes them, the rows of a list indented."""
+    for field in dataclasses.fields(kind):
+        name = str(field.type)
+        if name.startswith("tuple[") and name != "tuple[str, ...]":
+            yield f"{indent}uint32"
+            yield from _fields_of(getattr(extension, name[6:].split(",", maxsplit=1)[0]), "  ")
+        elif name == "int":
+            yield indent + field.metadata["type"].read.__name__
+        else:
+            yield indent + _WIRE_NAMES.get(name, "name-list")
+
+
+_ANSWERS = {
+    extension.Sign: extension.Signature,
+    extension.Decrypt: extension.Plaintext,
+    extension.List: extension.KeyList,
+    extension.GetStatus: extension.AgentStatus,
+}
+
+
+@pytest.mark.parametrize("request_type", extension._REQUESTS.values(), ids=lambda kind: kind.name)
+def test_the_protocol_page_shows_the_fields_in_wire_order(request_type: type) -> None:
+    section = _protocol(request_type.name)  # type: ignore[attr-defined]
+    displays = re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", section, re.DOTALL | re.MULTILINE)
+    shown = [re.findall(r"^ {0,2}[a-z][a-z0-9-]+(?=  ?\S| {2,})", text, re.MULTILINE) for text in displays]
+    answers = [_ANSWERS[request_type]] if request_type in _ANSWERS else []
+    expected = [list(_fields_of(kind)) for kind in (request_type, *answers)]
+    assert shown == [fields for fields in expected if fields]
 
 
 def test_the_protocol_page_has_no_extension_that_the_agent_lacks() -> None:
@@ -159,5 +210,30 @@ def test_every_finding_of_a_probe_is_explained() -> None:
 
 def test_every_field_of_a_served_handshake_is_named() -> None:
     record = Handshake("127.0.0.1:1", 0.0).record()
-    listening = {"event", "host", "port", "certificates"}
+    listening = {"kind", "host", "port", "certificates"}
     assert _variables("kit-tls.1", "kit tls serve") == record.keys() | listening
+
+
+def test_every_field_of_a_comparison_is_named() -> None:
+    round_ = bench.Round((0.001,), 0, 1.0)
+    record = bench.record(bench.Comparison(bench.Case("p-256", 1), (round_,), (round_,)), "1.3")
+    assert _variables("kit-tls.1", "kit tls bench") == record.keys() | record["local"].keys()
+
+
+def test_every_field_of_the_demonstration_is_named() -> None:
+    scan = proof.Scan("server", 1, "clean", 1, 0, 1, 1, (Verdict("RSA", "clean", "", ()),))
+    records = proof.records(proof.Proof((), (proof.KeyUse("a", "p-256", "", 0, 0),), (scan,)))
+    fields = {name for record in records for name in record}
+    assert _variables("kit-tls.1", "The demonstration") == fields
+
+
+def test_every_field_of_a_key_is_named() -> None:
+    record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0)
+    assert _variables("kit-agent.1", "kit agent list") == agent_views.key_fields(record).keys()
+
+
+def test_every_field_of_the_status_is_named() -> None:
+    measures = (extension.Measure("a", "applied", ""),)
+    counters = [0] * (len(dataclasses.fields(extension.AgentStatus)) - 2)
+    fields = agent_views._status_fields(extension.AgentStatus("", *counters, measures), "")
+    assert _variables("kit-agent.1", "kit agent status") == fields.keys() | fields["measures"][0].keys()
