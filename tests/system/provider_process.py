@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -107,5 +108,8 @@ class Talk:
 
     def _close(self) -> None:
         self.process.kill()
-        self.process.communicate()
-        self._errors.close()
+        self.process.wait(10)
+        for stream in (self.process.stdin, self.process.stdout, self._errors):
+            if stream:
+                with suppress(BrokenPipeError):
+                    stream.close()
