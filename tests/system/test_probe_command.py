@@ -34,7 +34,7 @@ def test_a_good_server_is_a_table_and_exit_0(kit: Kit, authority: Authority) -> 
     lines = done.stdout.splitlines()
     assert lines[0] == f"localhost:{port} (127.0.0.1)"
     assert lines[2].split() == [
-        *("TLS", "KEY", "OUTCOME", "CIPHER", "GROUP", "SCHEME", "CERTIFICATE", "VERIFIED", "MS", "REMARK")
+        *("TLS", "KEY", "OUTCOME", "CIPHER", "GROUP", "SCHEME", "CERTIFICATE", "VERIFIED", "MS")
     ]
     assert [line.split()[:3] for line in lines[3:7]] == [
         *(["1.2", "RSA", "ok"], ["1.2", "ECDSA", "ok"], ["1.3", "RSA", "ok"], ["1.3", "ECDSA", "ok"])

@@ -7,7 +7,7 @@ import json
 
 from kit.core.output import Output
 from kit.tls.cells import Cell, Certificate, Version
-from kit.tls.report import render, row
+from kit.tls.report import remark_lines, render, row, tables
 from kit.tls.target import Target
 from kit.tls.verdict import findings
 from tests.tls.samples import ALL, ECDSA, RSA, RSA_CERTIFICATE, good, refused, unsigned
@@ -25,21 +25,36 @@ def _shown(cells: list[Cell], *, as_json: bool = False) -> str:
 def test_a_good_row_tells_everything() -> None:
     assert row(good(V13, RSA)) == (
         *("1.3", "RSA", "ok", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256", "RSA 2048", "yes"),
-        *("4.0", ""),
+        "4.0",
     )
 
 
-def test_a_refused_row_tells_why() -> None:
-    dashes = ("-",) * 6
-    assert row(refused(V12, ECDSA)) == ("1.2", "ECDSA", "not served", *dashes, "alert handshake failure")
+def test_a_refused_row_is_empty_and_a_remark_tells_why() -> None:
+    assert row(refused(V12, ECDSA)) == ("1.2", "ECDSA", "not served", *("-",) * 6)
+    cells = [good(v, a) if a is RSA else refused(v, a) for v, a in ALL]
+    assert list(remark_lines(cells)) == [
+        "TLS 1.2 ECDSA, TLS 1.3 ECDSA: not served, alert handshake failure",
+        "",
+    ]
+
+
+def test_a_narrow_terminal_gets_two_tables_that_fit_in_80_columns() -> None:
+    cells = [good(*name) for name in ALL]
+    assert len(tables(cells, None)) == len(tables(cells, 140)) == 1
+    narrow = tables(cells, 80)
+    assert [table[0][:3] for table in narrow] == [("TLS", "KEY", "OUTCOME"), ("TLS", "KEY", "CIPHER")]
+    for table in narrow:
+        assert sum(max(map(len, column)) + 2 for column in zip(*table, strict=True)) <= 82
 
 
 def test_remarks_tell_what_is_unusual() -> None:
-    cell = good(
-        V13, ECDSA, chain=(RSA_CERTIFICATE,), forced=False, hello_retry_request=True,
-        client_certificate_requested=True,
-    )  # fmt: skip
-    assert row(cell)[-1] == "not forced; shows RSA 2048 instead; hello retry; asks for a client certificate"
+    cell = good(V13, ECDSA, chain=(RSA_CERTIFICATE,), hello_retry_request=True)
+    assert list(remark_lines([cell, good(V12, RSA, client_certificate_requested=True)])) == [
+        "TLS 1.3 ECDSA: the server shows RSA 2048 instead",
+        "TLS 1.3 ECDSA: the server asks for another group first (HelloRetryRequest)",
+        "TLS 1.2 RSA: the server asks for a client certificate",
+        "",
+    ]
 
 
 def test_the_answer_is_the_last_line() -> None:

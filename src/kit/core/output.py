@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,11 @@ class Output:
     @property
     def coloured(self) -> bool:
         return self.on_terminal and not os.environ.get("NO_COLOR")
+
+    @property
+    def width(self) -> int | None:
+        """How many columns a person has; None where nobody looks."""
+        return shutil.get_terminal_size().columns if self.on_terminal else None
 
     def record(self, fields: Mapping[str, Any]) -> None:
         """One JSON object, one line, written at once so that a pipe sees it now."""

@@ -7,11 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from kit.core.output import Output
-from kit.tls.cells import Cell, Certificate, Ending, Outcome, Times
+from kit.tls.cells import Cell, Certificate, Outcome, Times
 from kit.tls.target import Target
 from kit.tls.verdict import Finding
 
-_HEAD = ("TLS", "KEY", "OUTCOME", "CIPHER", "GROUP", "SCHEME", "CERTIFICATE", "VERIFIED", "MS", "REMARK")
+_HEAD = ("TLS", "KEY", "OUTCOME", "CIPHER", "GROUP", "SCHEME", "CERTIFICATE", "VERIFIED", "MS")
+# On a narrow terminal the table comes in two, the verdict first.
+_VERDICT, _NEGOTIATED = (0, 1, 2, 6, 7, 8), (0, 1, 3, 4, 5)
+_GAP = 2
+Table = list[tuple[str, ...]]
 _NAMES_SHOWN, _CHAIN_SHOWN = 4, 10
 
 
@@ -23,8 +27,10 @@ def render(output: Output, target: Target, cells: Sequence[Cell], found: Sequenc
         return
     output.line(headline(target, cells))
     output.line()
-    output.table(_HEAD, [row(cell) for cell in cells])
-    for line in (*chain_lines(cells), "", *verdict_lines(cells, found)):
+    for head, *rows in tables(cells, output.width):
+        output.table(head, rows)
+        output.line()
+    for line in (*remark_lines(cells), *chain_lines(cells), *verdict_lines(cells, found)):
         output.line(line)
 
 
@@ -44,6 +50,15 @@ def headline(target: Target, cells: Sequence[Cell]) -> str:
     return f"{target} ({', '.join(addresses)})" if addresses else str(target)
 
 
+def tables(cells: Sequence[Cell], width: int | None) -> list[Table]:
+    """One table, or two where one is wider than the terminal; the first row of each is its head."""
+    whole: Table = [_HEAD, *(row(cell) for cell in cells)]
+    needed = sum(max(map(len, column)) + _GAP for column in zip(*whole, strict=True)) - _GAP
+    if width is None or needed <= width:
+        return [whole]
+    return [[tuple(line[at] for at in part) for line in whole] for part in (_VERDICT, _NEGOTIATED)]
+
+
 def row(cell: Cell) -> tuple[str, ...]:
     """One line of the table."""
     verified = {True: "yes", False: "no", None: "-"}[cell.verified]
@@ -54,23 +69,30 @@ def row(cell: Cell) -> tuple[str, ...]:
         cell.outcome.value,
         *(fact or "-" for fact in facts),
         _milliseconds(cell.times),
-        "; ".join(_remarks(cell)),
     )
 
 
+def remark_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """What is unusual and no finding, each once, with the cells that it is true of."""
+    remarks: dict[str, list[str]] = {}
+    for cell in cells:
+        for remark in _remarks(cell):
+            remarks.setdefault(remark, []).append(cell.name)
+    for remark, names in remarks.items():
+        yield f"{', '.join(names)}: {remark}"
+    if remarks:
+        yield ""
+
+
 def _remarks(cell: Cell) -> Iterator[str]:
-    if not cell.forced:
-        yield "not forced"
     if cell.chain and not cell.answers_the_question:
-        yield f"shows {cell.chain[0].key} instead"
-    if cell.verify_error:
-        yield cell.verify_error
-    if cell.error and cell.ending is not Ending.COMPLETED:
-        yield cell.error
+        yield f"the server shows {cell.chain[0].key or 'another certificate'} instead"
+    elif cell.outcome is Outcome.NOT_SERVED:
+        yield f"not served, {cell.error}"
     if cell.hello_retry_request:
-        yield "hello retry"
+        yield "the server asks for another group first (HelloRetryRequest)"
     if cell.client_certificate_requested:
-        yield "asks for a client certificate"
+        yield "the server asks for a client certificate"
 
 
 def _milliseconds(times: Times) -> str:
@@ -80,17 +102,17 @@ def _milliseconds(times: Times) -> str:
 
 def chain_lines(cells: Sequence[Cell]) -> Iterator[str]:
     """Each chain that was sent, once, with the cells that got it."""
-    chains: dict[tuple[Certificate, ...], list[Cell]] = {}
+    chains: dict[tuple[Certificate, ...], list[str]] = {}
     for cell in cells:
         if cell.chain:
-            chains.setdefault(cell.chain, []).append(cell)
-    for chain, got_it in chains.items():
-        yield ""
-        yield f"chain sent to {', '.join(cell.name for cell in got_it)}"
+            chains.setdefault(cell.chain, []).append(cell.name)
+    for chain, names in chains.items():
+        yield f"chain sent to {', '.join(names)}"
         for position, certificate in enumerate(chain[:_CHAIN_SHOWN]):
             yield from _certificate_lines(position, certificate)
         if len(chain) > _CHAIN_SHOWN:
             yield f"  and {len(chain) - _CHAIN_SHOWN} more"
+        yield ""
 
 
 def _certificate_lines(position: int, certificate: Certificate) -> Iterator[str]:
