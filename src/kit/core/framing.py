@@ -63,10 +63,11 @@ class FrameReader:
         take = PREFIX - len(self._head)
         self._head += view[:take]
         if len(self._head) == PREFIX:
-            self._size = int.from_bytes(self._head, "big")
+            size = int.from_bytes(self._head, "big")
             self._head = bytearray()
-            if not 0 < self._size <= self._limit:
-                raise ProtocolError(f"a message of {self._size} bytes, where 1 to {self._limit} are allowed")
+            if not 0 < size <= self._limit:
+                raise ProtocolError(f"a message of {size} bytes, where 1 to {self._limit} are allowed")
+            self._size = size
         return view[take:]
 
     def _make_room(self, needed: int) -> None:
