@@ -29,7 +29,7 @@ def scratch(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _mentioning(directory: Path) -> list[str]:
-    """What still lives: processes that name the directory, and sockets in it (the agent's is all it shows)."""
+    """Processes that name the directory, and sockets in it: of the agent, there is nothing else to see."""
     sockets = Path("/proc/net/unix").read_text().splitlines()
     found = [line for line in sockets if str(directory) in line]
     for process in Path("/proc").glob("[0-9]*"):
