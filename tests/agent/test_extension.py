@@ -1,0 +1,198 @@
+"""kit's own messages survive the way there and back, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.agent import extension
+from kit.agent.encoding import Buffer, Reader, string, uint32
+from kit.agent.extension import (
+    KEYS_LIMIT,
+    Add,
+    AgentStatus,
+    Decrypt,
+    Done,
+    Failure,
+    Generate,
+    GetStatus,
+    KeyList,
+    KeyRecord,
+    List,
+    Measure,
+    Plaintext,
+    Remove,
+    Sign,
+    Signature,
+    Status,
+    Stop,
+)
+from kit.core.errors import ProtocolError
+
+RECORD = KeyRecord("mail", "p-256", b"spki", b"blob", ("tls-server", "csr"), 1, 2, 3, 4, 5)
+STATUS = AgentStatus("0.1", 17, 1, False, 1, 2, 3, 4, 5, 6, 7, 8, 9, (Measure("core dumps", "applied", ""),))
+REQUESTS = [
+    Sign(b"k" * 32, 0x0804, "tls-server", b"content"),
+    Decrypt(b"k" * 32, b"ciphertext"),
+    Generate("mail", "p-256", ("tls-server", "csr"), 60),
+    Generate("mail", "p-256", (), 0),
+    Add("mail", ("ca",), 0, memoryview(b"secret")),
+    List(),
+    Remove(b"k" * 32),
+    GetStatus(),
+    Stop(),
+]
+ANSWERS = [
+    Signature(b"signature"),
+    Plaintext(memoryview(b"secret")),
+    KeyList(()),
+    KeyList((RECORD, RECORD)),
+    Done(),
+    STATUS,
+]
+
+
+def joined(parts: list[Buffer]) -> bytes:
+    return b"".join(bytes(part) for part in parts)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: type(request).__name__)
+def test_a_request_survives(request_: Any) -> None:
+    assert extension.parse_request(request_.name, Reader(joined(extension.encode(request_)))) == request_
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: type(answer).__name__)
+def test_an_answer_survives(answer: Any) -> None:
+    assert extension.parse_answer(type(answer), Reader(joined(extension.encode_answer(answer)))) == answer
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.DONE])
+def test_a_failure_survives(status: Status) -> None:
+    failure = Failure(status, "the key may sign csr only", "tls-server")
+    assert extension.parse_answer(Signature, Reader(joined(extension.encode_answer(failure)))) == failure
+
+
+def test_the_wire_form_of_a_sign_request() -> None:
+    request = Sign(b"k" * 32, 0x0403, "csr", b"0\x00")
+    parts = string(b"k" * 32) + b"\x00\x00\x04\x03" + b"\x00\x00\x00\x03csr" + b"\x00\x00\x00\x020\x00"
+    assert joined(extension.encode(request)) == parts
+
+
+@pytest.mark.parametrize("message", [*REQUESTS, *ANSWERS], ids=lambda message: type(message).__name__)
+def test_a_message_cut_short_or_with_a_tail_is_refused(message: Any) -> None:
+    def read(data: bytes) -> object:
+        if hasattr(message, "name"):
+            return extension.parse_request(message.name, Reader(data))
+        return extension.parse_answer(type(message), Reader(b"\x00" + data))
+
+    whole = joined(extension.encode(message))
+    for wrong in (*(whole[:end] for end in range(len(whole))), whole + b"\x00"):
+        with pytest.raises(ProtocolError):
+            read(wrong)
+
+
+def test_a_secret_is_in_no_repr_and_not_copied() -> None:
+    secret = memoryview(bytearray(b"secret"))
+    for message in (Add("mail", (), 0, secret), Plaintext(secret)):
+        assert "secret" not in repr(message)
+        assert "memory" not in repr(message)
+        assert any(part is secret for part in extension.encode(message))
+    wire = bytearray(joined(extension.encode(Add("mail", (), 0, secret))))
+    parsed = extension.parse_request(Add.name, Reader(wire))
+    wire[-6:] = bytes(6)
+    assert isinstance(parsed, Add)
+    assert parsed.private_key == bytes(6)
+
+
+@pytest.mark.parametrize("name", ["", "sign", "sign@kit ", "SIGN@kit", "query", "session-bind@openssh.com"])
+def test_another_name_is_no_request(name: str) -> None:
+    assert extension.parse_request(name, Reader(b"")) is None
+
+
+def test_names_are_all_of_kit_and_told_apart() -> None:
+    assert len(set(extension.NAMES)) == len(extension.NAMES) == len({type(request) for request in REQUESTS})
+    assert all(name.endswith("@kit") for name in extension.NAMES)
+
+
+def test_a_list_is_bounded() -> None:
+    longest = KeyList((RECORD,) * KEYS_LIMIT)
+    assert extension.parse_answer(KeyList, Reader(joined(extension.encode_answer(longest)))) == longest
+    for count in (KEYS_LIMIT + 1, 0xFFFFFFFF):
+        with pytest.raises(ProtocolError, match=f"a list of {count}"):
+            extension.parse_answer(KeyList, Reader(b"\x00" + uint32(count)))
+
+
+def test_a_text_is_bounded_and_utf_8() -> None:
+    for bad in (b"n" * 1025, b"\xff"):
+        with pytest.raises(ProtocolError):
+            extension.parse_request(Remove.name, Reader(b"\x00"))
+        with pytest.raises(ProtocolError):
+            extension.parse_request(
+                Generate.name, Reader(string(bad) + string("p-256") + string("") + uint32(0))
+            )
+
+
+def test_a_long_failure_is_cut_to_what_a_client_reads() -> None:
+    parts = extension.encode_answer(Failure(Status.FAILED, "e" * 9000))
+    answer = extension.parse_answer(Done, Reader(joined(parts)))
+    assert isinstance(answer, Failure)
+    assert answer.message == "e" * 1024
+
+
+def test_a_status_that_there_is_not_is_a_protocol_error() -> None:
+    for number in range(len(Status), 256):
+        with pytest.raises(ProtocolError, match=f"an answer of status {number}"):
+            extension.parse_answer(Done, Reader(bytes([number])))
+
+
+def test_every_field_has_its_wire_type() -> None:
+    for kind in {type(message) for message in (*REQUESTS, *ANSWERS)} | {KeyRecord, Measure}:
+        assert all("type" in field.metadata for field in fields(kind))
+
+
+texts = st.text(max_size=40)
+names = st.lists(
+    st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1), max_size=4
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            KeyRecord,
+            texts,
+            texts,
+            st.binary(),
+            st.binary(),
+            names.map(tuple),
+            *[st.integers(0, 2**64 - 1)] * 5,
+        ),
+        max_size=4,
+    )
+)
+def test_any_list_survives(records: list[KeyRecord]) -> None:
+    answer = KeyList(tuple(records))
+    assert extension.parse_answer(KeyList, Reader(joined(extension.encode_answer(answer)))) == answer
+
+
+@given(st.sampled_from(extension.NAMES), st.binary(max_size=200))
+def test_garbage_is_a_request_or_a_protocol_error(name: str, data: bytes) -> None:
+    try:
+        request = extension.parse_request(name, Reader(data))
+    except ProtocolError:
+        return
+    assert request is not None
+    assert joined(extension.encode(request)) == data
+
+
+@given(st.sampled_from([type(answer) for answer in ANSWERS]), st.binary(max_size=200))
+def test_garbage_is_an_answer_or_a_protocol_error(kind: Any, data: bytes) -> None:
+    try:
+        answer = extension.parse_answer(kind, Reader(data))
+    except ProtocolError:
+        return
+    assert isinstance(answer, Failure | kind)
