@@ -101,6 +101,17 @@ def test_nesting_is_bounded() -> None:
         der.check(nested(der.NESTING_LIMIT + 1))
 
 
+def test_the_number_of_values_is_bounded() -> None:
+    def values(count: int) -> bytes:
+        inner = b"\x05\x00" * (count - 1)
+        return b"\x30\x82" + len(inner).to_bytes(2, "big") + inner
+
+    assert der.check(values(der.VALUES_LIMIT)) == 0
+    for many in (values(der.VALUES_LIMIT + 1), values(der.VALUES_LIMIT // 2) * 3):
+        with pytest.raises(ProtocolError, match=f"more than {der.VALUES_LIMIT} "):
+            der.check(many)
+
+
 def test_elements_are_walked_in_order_and_to_the_end() -> None:
     elements = Elements(h("020105 3003 0101ff 8100"))
     assert der.integer(elements.take(der.INTEGER).body) == 5

@@ -118,10 +118,19 @@ def test_a_claim_narrows_and_never_widens(what: str, claimed: str) -> None:
 
 def test_a_false_claim_is_told() -> None:
     assert ask("p-256", "request", "csr", "tls-server", claimed="tls-server") == Refusal(
-        "tls-server", "content is a certificate request, and the request says 'tls-server'"
+        "tls-server", "content is a certificate request, and the request calls it tls-server"
     )
     answer = decide(public_key("p-256"), ["any"], "ssh", BY_NAME["ecdsa_secp256r1_sha256"], b"hello")
-    assert answer == Refusal("ssh", "content is nothing that the agent knows, and the request says 'ssh'")
+    assert answer == Refusal("ssh", "content is nothing that the agent knows, and the request calls it ssh")
+
+
+def test_a_claim_that_is_no_purpose_is_refused_and_not_repeated_at_length() -> None:
+    answer = decide(public_key("p-256"), ["any"], "x\n" * 500, BY_NAME["ecdsa_secp256r1_sha256"], b"hello")
+    assert isinstance(answer, Refusal)
+    assert answer.purpose == "any"
+    assert answer.why.startswith("there is no purpose 'x")
+    assert "\n" not in answer.why
+    assert len(answer.why) < 120
 
 
 def test_a_claimed_purpose_is_the_one_counted() -> None:

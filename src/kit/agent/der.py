@@ -6,6 +6,7 @@ breaks that raises ProtocolError. `resembles` is the opposite: what could a care
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,7 +18,10 @@ SEQUENCE, SET = 0x30, 0x31
 _CONSTRUCTED, _CONTEXT, _HIGH_TAG = 0x20, 0x80, 0x1F
 
 _CHANCE_LIMIT = 512
-NESTING_LIMIT = 16  # a certificate with every usual extension nests 8 deep
+# A request with extensions nests 7 deep; the values inside an extension stand in its OCTET STRING, uncounted,
+# so that a certificate of 500 names has no more of them than one of two: some 40. The limit takes 2 ms.
+NESTING_LIMIT = 16
+VALUES_LIMIT = 2000
 
 
 class Element(NamedTuple):
@@ -107,10 +111,12 @@ def bit_string(body: bytes) -> bytes:
     return body[1:]
 
 
+_PADDED = re.compile(rb"(?:^|[\x00-\x7f])\x80")
+
+
 def object_identifier(body: bytes) -> bytes:
     """The contents of an OBJECT IDENTIFIER, which names one thing by one encoding."""
-    padded = any(octet == 0x80 and (i == 0 or body[i - 1] < 0x80) for i, octet in enumerate(body))
-    if not body or body[-1] & 0x80 or padded:
+    if not body or body[-1] & 0x80 or _PADDED.search(body):
         raise ProtocolError("an OBJECT IDENTIFIER that is not in its shortest form")
     return body
 
@@ -141,23 +147,27 @@ _PRIMITIVE: dict[int, Callable[[bytes], object]] = {
 }
 
 
-def check(data: bytes, depth: int = 0) -> None:
-    """Every value in `data`, however deep, is DER."""
+def check(data: bytes, depth: int = 0, budget: int = VALUES_LIMIT) -> int:
+    """Every value in `data`, however deep, is DER; how much of the budget of values is left."""
     if depth > NESTING_LIMIT:
         raise ProtocolError(f"ASN.1 values nested deeper than {NESTING_LIMIT}")
     at = 0
     while at < len(data):
+        if not budget:
+            raise ProtocolError(f"more than {VALUES_LIMIT} ASN.1 values")
+        budget -= 1
         tag, start, end = _header(data, at)
         body, at = data[start:end], end
         universal = tag < 0x40
         if tag & _CONSTRUCTED:
             if universal and tag not in (SEQUENCE, SET):
                 raise ProtocolError(f"an ASN.1 tag of {tag:#04x}")
-            check(body, depth + 1)
+            budget = check(body, depth + 1, budget)
         elif universal:
             if tag not in _PRIMITIVE:
                 raise ProtocolError(f"an ASN.1 tag of {tag:#04x}")
             _PRIMITIVE[tag](body)
+    return budget
 
 
 def resembles(data: bytes) -> bool:

@@ -79,6 +79,8 @@ def decide(
     key: PublicKey, allowed: Collection[str], claimed: str, scheme: Scheme, content: bytes
 ) -> Permit | Refusal:
     """May the key, being allowed these purposes, sign this content with this scheme?"""
+    if claimed and claimed not in PURPOSES:
+        return Refusal("any", f"there is no purpose {claimed[:40]!r}")
     if scheme.key_type is not key.key_type:
         return Refusal(claimed or "any", f"{scheme.name} is not for a key of type {key.kind}")
     found = readings(key, content)
@@ -117,7 +119,7 @@ def _check_claim(found: tuple[Reading, ...], claimed: str) -> Refusal | None:
     if claimed in ("", "any") or any(claimed in ALLOWED_BY[reading.kind] for reading in found):
         return None
     kinds = " and ".join(reading.kind.value for reading in found) or "nothing that the agent knows"
-    return Refusal(claimed, f"content is {kinds}, and the request says {claimed!r}")
+    return Refusal(claimed, f"content is {kinds}, and the request calls it {claimed}")
 
 
 def _check_scheme(found: tuple[Reading, ...], scheme: Scheme) -> Refusal | None:

@@ -14,7 +14,7 @@ from kit.agent.der import BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, 
 from kit.agent.schemes import SCHEMES, KeyType, Scheme
 from kit.core.errors import ProtocolError
 
-# A certificate with 500 names takes half of it; a reading takes a few hundredths of a second at the worst.
+# A certificate with 500 names takes half of it.
 SIZE_LIMIT = 32 * 1024
 
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")
