@@ -63,7 +63,7 @@ class Talk:
             cwd=REPOSITORY,
         )
         try:
-            self.first = self._told()
+            self.first = self.told()
         except BaseException:
             self._close()
             raise
@@ -73,9 +73,9 @@ class Talk:
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return self._told()
+        return self.told()
 
-    def _told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, f"it ended with {self.process.wait(10)}: {self.errors()}"

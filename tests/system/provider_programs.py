@@ -305,6 +305,7 @@ def _usual_duration(server: ssl.SSLContext, client: ssl.SSLContext, how: str) ->
 def serve(directory: Path, *names: str) -> None:
     """A plain blocking HTTPS server, until Ctrl-C."""
     context = server_context(*(Identity(directory, name) for name in names))
+    provider.observe(lambda made: tell(scheme=made.scheme_name))
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         tell(port=listener.getsockname()[1])
         try:
@@ -320,6 +321,7 @@ def _serve_one(listener: socket.socket, context: ssl.SSLContext) -> None:
     with suppress(OSError), connection, context.wrap_socket(connection, server_side=True) as secure:
         secure.recv(4096)
         secure.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nsigned")
+        secure.unwrap()
 
 
 PROGRAMS: dict[str, Callable[..., None]] = {
