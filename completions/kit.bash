@@ -1,0 +1,127 @@
+# bash completion for kit(1)
+
+_kit_keys() {
+    # The names of the keys that the agent holds; silent where there is no agent.
+    kit agent list 2>/dev/null | while read -r name _; do
+        [ "$name" = NAME ] || printf '%s\n' "$name"
+    done
+}
+
+# Complete the last of a list with commas between.
+_kit_list() {
+    local words=$1 head=
+    [[ $cur == *,* ]] && head=${cur%,*},
+    COMPREPLY=($(compgen -P "$head" -W "$words" -- "${cur##*,}"))
+    compopt -o nospace 2>/dev/null || :
+}
+
+_kit_words() {
+    COMPREPLY=($(compgen -W "$1" -- "$cur"))
+}
+
+_kit_files() {
+    local IFS=$'\n'
+    COMPREPLY=($(compgen -f -- "$cur"))
+    compopt -o filenames 2>/dev/null || :
+}
+
+_kit_purposes="tls-server tls-client ssh csr self-signed ca any decrypt"
+_kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
+
+# The value of an option; fails for an option without one.
+_kit_value() {
+    case $1 in
+        --ca | --cert | --log | --output | -o | --socket | -s) _kit_files ;;
+        --key)
+            if [[ $command == "agent start" ]]; then
+                [[ $cur == *=* ]] && cur=${cur#*=} && _kit_files
+            else
+                _kit_files
+                COMPREPLY+=($(compgen -W "$(_kit_keys)" -- "$cur"))
+            fi
+            ;;
+        --allow) _kit_list "$_kit_purposes" ;;
+        --type) _kit_words "$_kit_types" ;;
+        --format) _kit_words "pem ssh" ;;
+        --mode) _kit_words "echo https smtp" ;;
+        --starttls) _kit_words "smtp" ;;
+        --want) _kit_list "rsa ecdsa" ;;
+        --tls) _kit_words "1.2 1.3" ;;
+        --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
+        --connections | -n | --count | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
+        --round-time | --rounds | --subject | --timeout | -t) ;;
+        *) return 1 ;;
+    esac
+}
+
+_kit() {
+    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command= options= word
+    COMPREPLY=()
+
+    # bash makes words of their own of "=" in --option=value and name=file.
+    if [[ $cur == "=" ]]; then
+        cur= previous=${COMP_WORDS[COMP_CWORD - 1]}
+        [[ $previous == -* ]] || { _kit_files; return; }
+    elif [[ $previous == "=" ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+        [[ $previous == -* ]] || { _kit_files; return; }
+    fi
+
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $word in
+            --)
+                # A program and its arguments.
+                COMPREPLY=($(compgen -c -f -- "$cur"))
+                return
+                ;;
+            -*) ;;
+            *) [[ $command == *" "* ]] || command=${command:+$command }$word ;;
+        esac
+    done
+
+    if [[ $command == *" "* && $previous == -* ]] && _kit_value "$previous"; then
+        return
+    fi
+
+    case $command in
+        "") options="--version" word="agent tls" ;;
+        agent) word="add csr generate handle list lock public remove selfsign start status stop unlock" ;;
+        tls) word="bench probe run serve" ;;
+        "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
+        "agent csr") options="--subject --dns --ip --output -o --socket -s" word=key ;;
+        "agent generate") options="--type --allow --lifetime --socket -s --json" word= ;;
+        "agent handle") options="--any-agent --output -o --socket -s" word=key ;;
+        "agent list") options="--socket -s --json" word= ;;
+        "agent lock" | "agent unlock") options="--passphrase-fd --socket -s" word= ;;
+        "agent public") options="--format --output -o --socket -s" word=key ;;
+        "agent remove") options="--all --socket -s" word=key ;;
+        "agent selfsign") options="--subject --dns --ip --days --output -o --socket -s" word=key ;;
+        "agent start")
+            options="--key --allow --lifetime --passphrase-fd --foreground --log --csh -c --socket -s --json" word=
+            ;;
+        "agent status") options="--socket -s --json" word= ;;
+        "agent stop") options="--socket -s" word= ;;
+        "tls bench") options="--tls --connections -n --rounds --round-time --json" word= ;;
+        "tls probe") options="--starttls --ca --servername --want --timeout -t --json" word=host ;;
+        "tls run") options="--timeout -t --socket -s" word=file ;;
+        "tls serve")
+            options="--cert --key --self-signed --host --port --mode --count --timeout -t --socket -s --json" word=
+            ;;
+        *) return ;;
+    esac
+
+    if [[ $cur == -* ]]; then
+        _kit_words "$options --help -h"
+        return
+    fi
+    case $word in
+        "") ;;
+        key) _kit_words "$(_kit_keys)" ;;
+        host) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
+        file) _kit_files ;;
+        *) _kit_words "$word" ;;
+    esac
+}
+
+complete -F _kit kit

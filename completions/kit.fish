@@ -1,0 +1,128 @@
+# fish completion for kit(1)
+
+function __kit_words
+    # The first two words of the line that are no options: group and command.
+    set -l words (string match --invert -- '-*' (commandline -opc))
+    echo "$words[2..3]"
+end
+
+function __kit_is
+    contains -- (__kit_words) $argv
+end
+
+function __kit_before_program
+    # Is this still kit's own part of the line?
+    not contains -- -- (commandline -opc)
+end
+
+function __kit_program
+    # Complete what follows the "--" as a line of its own.
+    set -l words (commandline -opc) (commandline -ct)
+    set -l at (contains --index -- -- $words)
+    complete -C (string join ' ' -- $words[(math $at + 1)..])
+end
+
+function __kit_keys
+    # The names of the keys that the agent holds; silent where there is no agent.
+    command -q kit; or return
+    kit agent list 2>/dev/null | string match --invert 'NAME *' | string split --fields 1 ' '
+end
+
+function __kit_named_files
+    # NAME=FILE
+    set -l token (commandline -ct)
+    if string match -q '*=*' -- $token
+        set -l name (string split --max 1 = -- $token)[1]
+        for file in (__fish_complete_path (string replace -r '^[^=]*=' '' -- $token) | string split --fields 1 \t)
+            echo $name=$file
+        end
+    end
+end
+
+set -l purposes 'tls-server tls-client ssh csr self-signed ca any decrypt'
+set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519'
+
+# Files where a command takes files, and nowhere else.
+complete -c kit -n __kit_before_program -f
+complete -c kit -n 'not __kit_before_program' -xa '(__kit_program)'
+complete -c kit -n __kit_before_program -s h -l help -d 'Show help'
+complete -c kit -n '__kit_is ""' -l version -d 'Show the version'
+
+complete -c kit -n '__kit_is ""' -a agent -d 'Hold private keys in a process of their own'
+complete -c kit -n '__kit_is ""' -a tls -d 'Test TLS handshakes'
+
+complete -c kit -n '__kit_is agent' -a add -d 'Add private keys from files'
+complete -c kit -n '__kit_is agent' -a csr -d 'Make a certificate request'
+complete -c kit -n '__kit_is agent' -a generate -d 'Make a key inside the agent'
+complete -c kit -n '__kit_is agent' -a handle -d 'Write the handle of a key'
+complete -c kit -n '__kit_is agent' -a list -d 'List the keys'
+complete -c kit -n '__kit_is agent' -a lock -d 'Lock the agent with a passphrase'
+complete -c kit -n '__kit_is agent' -a public -d 'Print a public key'
+complete -c kit -n '__kit_is agent' -a remove -d 'Forget keys'
+complete -c kit -n '__kit_is agent' -a selfsign -d 'Make a self-signed certificate'
+complete -c kit -n '__kit_is agent' -a start -d 'Start an agent'
+complete -c kit -n '__kit_is agent' -a status -d 'Show the state of the agent'
+complete -c kit -n '__kit_is agent' -a stop -d 'End the agent'
+complete -c kit -n '__kit_is agent' -a unlock -d 'Unlock the agent'
+
+complete -c kit -n '__kit_is tls' -a bench -d 'Compare handshakes with keys in an agent and in the server'
+complete -c kit -n '__kit_is tls' -a probe -d 'Try TLS 1.2 and 1.3 with RSA and ECDSA'
+complete -c kit -n '__kit_is tls' -a run -d 'Run a Python program that takes a handle for a key'
+complete -c kit -n '__kit_is tls' -a serve -d 'Serve test handshakes'
+
+# What several commands take.
+set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent public' \
+    'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' 'agent unlock'
+function __kit_takes
+    __kit_before_program; and __kit_is $argv
+end
+set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
+complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
+complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent list' 'agent start' 'agent status' \
+    'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
+complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
+complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
+    -a "(__fish_complete_list , 'string split \" \" \"$purposes\"')" -d 'What the key may sign'
+complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l lifetime -x \
+    -d 'Forget the key after this time'
+complete -c kit -n "__kit_takes 'agent add' 'agent lock' 'agent start' 'agent unlock'" -l passphrase-fd -x \
+    -d 'Read passphrases from this descriptor'
+complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent public' 'agent selfsign'" -s o -l output -rF \
+    -d 'Write there'
+complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l subject -x -d 'The subject'
+complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l dns -x -d 'A DNS name of the server'
+complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l ip -x -d 'An IP address of the server'
+complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent public' 'agent remove' 'agent selfsign'" \
+    -a '(__kit_keys)' -d Key
+
+# What one command takes.
+complete -c kit -n "__kit_takes 'agent add'" -a '(__kit_named_files)'
+complete -c kit -n "__kit_takes 'agent generate'" -l type -x -a $types -d 'The type of the key'
+complete -c kit -n "__kit_takes 'agent handle'" -l any-agent -d 'Leave the socket out'
+complete -c kit -n "__kit_takes 'agent public'" -l format -x -a 'pem ssh' -d 'The form'
+complete -c kit -n "__kit_takes 'agent remove'" -l all -d 'Remove every key'
+complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is valid'
+complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)' -d 'Add this key'
+complete -c kit -n "__kit_takes 'agent start'" -l foreground -d 'Stay, and log to standard error'
+complete -c kit -n "__kit_takes 'agent start'" -l log -rF -d 'Append the log to this file'
+complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
+
+complete -c kit -n "__kit_takes 'tls bench'" -l tls -x -a '1.2 1.3' -d 'The version'
+complete -c kit -n "__kit_takes 'tls bench'" -s n -l connections -x -d 'Clients at a time'
+complete -c kit -n "__kit_takes 'tls bench'" -l rounds -x -d 'Rounds a case'
+complete -c kit -n "__kit_takes 'tls bench'" -l round-time -x -d 'How long each side has in a round'
+complete -c kit -n "__kit_takes 'tls probe'" -l starttls -x -a smtp -d 'Hold this dialogue before TLS'
+complete -c kit -n "__kit_takes 'tls probe'" -l ca -rF -d 'Trust only these authorities'
+complete -c kit -n "__kit_takes 'tls probe'" -l servername -x -a '(__fish_print_hostnames)' \
+    -d 'Ask for this name and verify it'
+complete -c kit -n "__kit_takes 'tls probe'" -l want -x -a 'rsa ecdsa rsa,ecdsa' \
+    -d 'Fail where one of these is not served'
+complete -c kit -n "__kit_takes 'tls probe'" -a '(__fish_print_hostnames)'
+complete -c kit -n "__kit_takes 'tls run'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'tls serve'" -l cert -rF -d 'A certificate'
+complete -c kit -n "__kit_takes 'tls serve'" -l key -rFk -a '(__kit_keys)' -d 'Its key'
+complete -c kit -n "__kit_takes 'tls serve'" -l self-signed -d 'Make test certificates for localhost'
+complete -c kit -n "__kit_takes 'tls serve'" -l host -x -d 'The address to listen on'
+complete -c kit -n "__kit_takes 'tls serve'" -l port -x -d 'The port to listen on'
+complete -c kit -n "__kit_takes 'tls serve'" -l mode -x -a 'echo https smtp' -d 'What to speak'
+complete -c kit -n "__kit_takes 'tls serve'" -l count -x -d 'End after so many handshakes'

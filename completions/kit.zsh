@@ -1,0 +1,172 @@
+#compdef kit
+
+_kit_keys() {
+    # The names of the keys that the agent holds; silent where there is no agent.
+    local -a names
+    names=(${${(f)"$(kit agent list 2>/dev/null)"}%% *})
+    names=(${names:#NAME})
+    _wanted keys expl key compadd -a names
+}
+
+_kit_key_or_file() {
+    _alternative 'keys:key:_kit_keys' 'files:file:_files'
+}
+
+_kit_named_file() {
+    if compset -P '*='; then
+        _files
+    else
+        _message 'NAME=FILE'
+    fi
+}
+
+_kit_purposes() {
+    _values -s , purpose \
+        'tls-server[handshakes of a TLS server]' \
+        'tls-client[handshakes of a TLS client]' \
+        'ssh[SSH logins and signatures]' \
+        'csr[certificate requests for the key itself]' \
+        'self-signed[certificates of the key for itself]' \
+        'ca[any certificate]' \
+        'any[anything]' \
+        'decrypt[RSA decryption]'
+}
+
+_kit_agent() {
+    local curcontext=$curcontext state line
+    local -A opt_args
+    local -a kit_commands help socket json allow lifetime passphrase output names
+    help=('(- *)'{-h,--help}'[show help]')
+    socket=('(-s --socket)'{-s,--socket}'[the socket of the agent]:socket:_files')
+    json=('--json[print one JSON object a line]')
+    allow=('--allow[what the key may sign]:purposes:_kit_purposes')
+    lifetime=('--lifetime[forget the key after this time]:time, as in 1h30m')
+    passphrase=('--passphrase-fd[read passphrases from this descriptor]:descriptor')
+    output=('(-o --output)'{-o,--output}'[write there]:file:_files')
+    names=(
+        '--subject[the subject]:name, as in CN=mail.example.org'
+        '*--dns[a DNS name of the server]:name'
+        '*--ip[an IP address of the server]:address'
+    )
+    kit_commands=(
+        'add:add private keys from files'
+        'csr:make a certificate request'
+        'generate:make a key inside the agent'
+        'handle:write the handle of a key'
+        'list:list the keys'
+        'lock:lock the agent with a passphrase'
+        'public:print a public key'
+        'remove:forget keys'
+        'selfsign:make a self-signed certificate'
+        'start:start an agent'
+        'status:show the state of the agent'
+        'stop:end the agent'
+        'unlock:unlock the agent'
+    )
+
+    _arguments -C $help '1: :->command' '*:: :->rest' && return
+    if [[ $state == command ]]; then
+        _describe -t commands 'command' kit_commands
+        return
+    fi
+    case $line[1] in
+        add) _arguments $help $allow $lifetime $passphrase $socket $json '*:key file:_kit_named_file' ;;
+        csr) _arguments $help $names $output $socket '1:key:_kit_keys' ;;
+        generate)
+            _arguments $help $allow $lifetime $socket $json '1:name' \
+                '--type[the type of the key]:type:(rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519)'
+            ;;
+        handle) _arguments $help '--any-agent[leave the socket out]' $output $socket '1:key:_kit_keys' ;;
+        list | status) _arguments $help $socket $json ;;
+        lock | unlock) _arguments $help $passphrase $socket ;;
+        public) _arguments $help '--format[the form]:form:(pem ssh)' $output $socket '1:key:_kit_keys' ;;
+        remove) _arguments $help '--all[remove every key]' $socket '*:key:_kit_keys' ;;
+        selfsign)
+            _arguments $help $names '--days[how long it is valid]:days' $output $socket '1:key:_kit_keys'
+            ;;
+        start)
+            _arguments -S $help $allow $lifetime $passphrase $socket $json \
+                '*--key[add this key]:key file:_kit_named_file' \
+                '--foreground[stay, and log to standard error]' \
+                '--log[append the log to this file]:file:_files' \
+                '(-c --csh)'{-c,--csh}'[print commands for csh]' \
+                '(-)1:command: _command_names -e' '*::arguments: _normal'
+            ;;
+        stop) _arguments $help $socket ;;
+    esac
+}
+
+_kit_tls() {
+    local curcontext=$curcontext state line
+    local -A opt_args
+    local -a kit_commands help socket json timeout
+    help=('(- *)'{-h,--help}'[show help]')
+    socket=('(-s --socket)'{-s,--socket}'[the socket of the agent]:socket:_files')
+    json=('--json[print one JSON object a line]')
+    timeout=('(-t --timeout)'{-t,--timeout}'[how long one step may take]:seconds')
+    kit_commands=(
+        'bench:compare handshakes with keys in an agent and in the server'
+        'probe:try TLS 1.2 and 1.3 with RSA and ECDSA'
+        'run:run a Python program that takes a handle for a key'
+        'serve:serve test handshakes'
+    )
+
+    _arguments -C $help '1: :->command' '*:: :->rest' && return
+    if [[ $state == command ]]; then
+        _describe -t commands 'command' kit_commands
+        return
+    fi
+    case $line[1] in
+        bench)
+            _arguments $help $json \
+                '--tls[the version]:version:(1.2 1.3)' \
+                '(-n --connections)'{-n,--connections}'[clients at a time]:number' \
+                '--rounds[rounds a case]:number' \
+                '--round-time[how long each side has in a round]:seconds'
+            ;;
+        probe)
+            _arguments $help $timeout $json \
+                '--starttls[hold this dialogue before TLS]:protocol:(smtp)' \
+                '--ca[trust only these authorities]:file:_files' \
+                '--servername[ask for this name and verify it]:name:_hosts' \
+                '--want[fail where one of these is not served]:types:(rsa ecdsa rsa,ecdsa)' \
+                '1:host:_hosts'
+            ;;
+        run) _arguments -S $help $timeout $socket '(-)1:script:_files' '*::arguments:_files' ;;
+        serve)
+            _arguments $help $timeout $socket $json \
+                '*--cert[a certificate]:file:_files' \
+                '*--key[its key]:key:_kit_key_or_file' \
+                '--self-signed[make test certificates for localhost]' \
+                '--host[the address to listen on]:address' \
+                '--port[the port to listen on]:port' \
+                '--mode[what to speak]:mode:(echo https smtp)' \
+                '--count[end after so many handshakes]:number'
+            ;;
+    esac
+}
+
+_kit() {
+    local curcontext=$curcontext state line
+    local -A opt_args
+    local -a groups
+    groups=('agent:hold private keys in a process of their own' 'tls:test TLS handshakes')
+
+    _arguments -C '(- *)'{-h,--help}'[show help]' '(- *)--version[show the version]' \
+        '1: :->group' '*:: :->rest' && return
+    case $state in
+        group) _describe -t groups 'group' groups ;;
+        rest)
+            case $line[1] in
+                agent) _kit_agent ;;
+                tls) _kit_tls ;;
+            esac
+            ;;
+    esac
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    _kit "$@"
+else
+    compdef _kit kit
+fi
