@@ -40,7 +40,7 @@ def _reach() -> Any:
         library = ffi.dlopen(path)
         for name in _NEEDED:
             getattr(library, name)
-    except (OSError, AttributeError):
+    except (OSError, ffi.error):
         raise _unreachable("its OpenSSL shows no symbols") from None
     if library.OpenSSL_version_num() != ssl.OPENSSL_VERSION_NUMBER:
         raise _unreachable("another OpenSSL stands before the one that its ssl runs on")

@@ -12,11 +12,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kit.agent.client import AgentClient
-from kit.agent.provider.key import Key
 from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, ProtocolError
+
+if TYPE_CHECKING:  # importing it means reaching libcrypto, which is for install() to do
+    from kit.agent.provider.key import Key
 
 
 @dataclass(frozen=True)
