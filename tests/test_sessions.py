@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from tests.peers import needs
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.txt"))
 _NEEDS = "# needs: "
+_LIMIT_S = 120
 
 
 @dataclass
@@ -85,6 +87,20 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
+def _play(script: str, home: Path) -> None:
+    """Run the shell, and leave none of its children behind if it hangs."""
+    environment = _environment(home)
+    shell = subprocess.Popen(
+        ["sh", "-c", script], cwd=home, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        shell.wait(timeout=_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait()
+        subprocess.run(["sh", "-c", "kit agent stop"], env=environment, check=False, capture_output=True)
+
+
 def _mismatch(step: Step, results: Path, number: int) -> str | None:
     status = int((results / f"{number}.status").read_text())
     output = (results / f"{number}.out").read_text()
@@ -106,14 +122,7 @@ def test_a_session_goes_as_written(path: Path, short_tmp: Path) -> None:
     home, results = short_tmp / "home", short_tmp / "results"
     home.mkdir()
     results.mkdir()
-    subprocess.run(
-        ["sh", "-c", _script(steps, results)],
-        cwd=home,
-        env=_environment(home),
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
+    _play(_script(steps, results), home)
     assert len(list(results.glob("*.status"))) == len(steps), f"{path.name} left its shell early"
     wrong = [text for number, step in enumerate(steps) if (text := _mismatch(step, results, number))]
     assert not wrong, "\n".join(wrong)
