@@ -1,5 +1,6 @@
 """A TLS server for tests: a thread a connection, each with its limits; no peer can end it or stop it.
 
+Threads are kept for the next connection: who signs may have a connection of its own for each thread.
 It signs with whatever key stands behind the contexts and does not know what that is. Whoever does know hands
 in `signed`, which tells (and forgets) what was signed for the handshake that this thread has just done.
 """
@@ -7,6 +8,7 @@ in `signed`, which tells (and forgets) what was signed for the handshake that th
 from __future__ import annotations
 
 import contextlib
+import queue
 import select
 import socket
 import ssl
@@ -68,6 +70,8 @@ class Server:
     def __init__(self, listener: socket.socket, service: Service) -> None:
         self._listener, self._service = listener, service
         self._slots = threading.Semaphore(service.limits.connections)
+        self._work: queue.SimpleQueue[tuple[socket.socket, str]] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._left = 0
@@ -113,7 +117,15 @@ class Server:
         self._slots.acquire()
         with self._lock:
             self._open.add(connection)
-        threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
+        self._work.put((connection, peer))
+        if not self._idle.acquire(blocking=False):
+            # Daemons: the end of the server waits for nobody's answer.
+            threading.Thread(target=self._serve_all, daemon=True).start()
+
+    def _serve_all(self) -> None:
+        while True:
+            self._serve(*self._work.get())
+            self._idle.release()
 
     def _serve(self, connection: socket.socket, peer: str) -> None:
         try:
