@@ -57,6 +57,12 @@ PURE = (
     "kit.agent.x509",
     "kit.core.errors",
     "kit.core.framing",
+    "kit.core.text",
+    "kit.tls.cells",
+    "kit.tls.dialogue",
+    "kit.tls.facts",
+    "kit.tls.target",
+    "kit.tls.verdict",
 )
 IMPURE = {"os", "time", "socket", "threading", "random", "secrets", "subprocess", "select", "selectors"}
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc"}

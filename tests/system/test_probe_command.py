@@ -74,7 +74,13 @@ def test_nobody_there_is_one_line_and_69(kit: Kit) -> None:
     "arguments",
     [
         *(("a:b:c",), ("h:0",), ("--want", "dsa", "h"), ("--starttls", "gopher", "h")),
-        *(("--servername", "a b", "h"), ("-t", "0", "h"), ("--ca", "/dev/null", "h")),
+        *(
+            ("--servername", "a b", "h"),
+            ("-t", "0", "h"),
+            ("-t", "nan", "h"),
+            ("-t", "inf", "h"),
+            ("--ca", "/dev/null", "h"),
+        ),
     ],
 )
 def test_wrong_usage_is_2(arguments: tuple[str, ...], kit: Kit) -> None:

@@ -8,7 +8,7 @@ from kit.agent.errors import UnknownKey
 from kit.agent.extension import KeyRecord
 from kit.agent.forms import fingerprint, key_id
 from kit.core.errors import UsageError
-from kit.core.output import printable
+from kit.core.text import printable
 
 # Shorter ones are more likely a mistyped name than a key id.
 _PREFIX_MIN = 4

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kit.core.output import Output, printable
+from kit.core.output import Output
+from kit.core.text import printable
 
 if TYPE_CHECKING:
     from kit.agent.extension import AgentStatus, KeyRecord

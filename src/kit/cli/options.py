@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -33,13 +34,28 @@ def socket_option(function: _F) -> _F:
     )(function)
 
 
+class _Seconds(click.FloatRange):
+    """More than nothing and at most a day: a socket cannot wait for "inf", nor for "nan"."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
+
+_SECONDS = _Seconds(min=0, max=86400, min_open=True)
+
+
 def timeout_option(default_s: float) -> Callable[[_F], _F]:
     """-t/--timeout in seconds, handed to the command as `timeout_s`."""
     return click.option(
         "-t",
         "--timeout",
         "timeout_s",
-        type=click.FloatRange(min=0, min_open=True),
+        type=_SECONDS,
         default=default_s,
         show_default=True,
         metavar="SECONDS",

@@ -74,12 +74,6 @@ class Output:
             yield step
 
 
-def printable(text: str, limit: int = 200) -> str:
-    """A peer's text, safe for a terminal: control and direction characters as escapes, length bounded."""
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
 @contextmanager
 def _rich_progress(total: int, err: TextIO) -> Iterator[Callable[[str], None]]:
     from rich.console import Console

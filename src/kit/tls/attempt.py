@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from kit.core.errors import ProtocolError
-from kit.core.output import printable
+from kit.core.text import printable
 from kit.tls.cells import Ending, Step, Times
 from kit.tls.connection import Address, Connection, Deadline, connect
 from kit.tls.dialogue import DIALOGUES, Dialogue, Refused

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kit.core.output import printable
+from kit.core.text import printable
 from kit.tls.cells import Authentication, Certificate
 
 _T = TypeVar("_T")

@@ -32,9 +32,11 @@ class Deadline:
 class Connection:
     """A connected socket; use as a context manager."""
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, sock: socket.socket, peer_address: str, deadline: Deadline) -> None:
         self._socket, self._deadline = sock, deadline
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer_address = peer_address
+        with contextlib.suppress(OSError):  # a peer may have reset the connection by now
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Connection:
         return self
@@ -45,10 +47,6 @@ class Connection:
     @property
     def own_address(self) -> str:
         return str(self._socket.getsockname()[0])
-
-    @property
-    def peer_address(self) -> str:
-        return str(self._socket.getpeername()[0])
 
     def send(self, data: bytes) -> None:
         """Send all; a peer that has closed may have said why, so that error waits for `receive`."""
@@ -66,15 +64,23 @@ def connect(addresses: list[Address], deadline: Deadline) -> Connection:
     """Connect to the first address that answers; the time is shared so that one dead address costs a part."""
     error: OSError = OSError("no address")
     for position, (family, host, port, scope) in enumerate(addresses):
-        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadline.left_s() / (len(addresses) - position))
-            sock.connect((host, port, 0, scope) if family == socket.AF_INET6 else (host, port))
-            return Connection(sock, deadline)
+            limit_s = deadline.left_s() / (len(addresses) - position)
+            return Connection(_connected(family, (host, port, 0, scope), limit_s), host, deadline)
         except OSError as failure:
-            sock.close()
             error = failure
     raise error
+
+
+def _connected(family: int, address: tuple[str, int, int, int], limit_s: float) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(limit_s)
+        sock.connect(address if family == socket.AF_INET6 else address[:2])
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def resolve(target: Target, deadline: Deadline) -> list[Address]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from kit.core.errors import NegativeAnswer, ProtocolError
-from kit.core.output import printable
+from kit.core.text import printable
 
 # A greeting of 100 lines is long; RFC 5321 (section 4.5.3.1.5) allows 512 octets a line.
 _LINE_LIMIT, _TOTAL_LIMIT = 4096, 65536

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kit.core.output import printable
+from kit.core.text import printable
 from kit.tls import facts, libssl
 from kit.tls.cells import Authentication, Ending, Version
 

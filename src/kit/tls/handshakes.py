@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kit.core.output import printable
+from kit.core.text import printable
 from kit.tls.conversation import Negotiated
 
 

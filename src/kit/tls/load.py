@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-from kit.core.output import printable
+from kit.core.text import printable
 
 _TIMEOUT_S = 10
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import Unavailable, UsageError
-from kit.core.output import printable
+from kit.core.text import printable
 from kit.tls.attempt import Attempt, ask
 from kit.tls.cells import Authentication, Cell, Certificate, Ending, Step, Version
 from kit.tls.connection import Address, Deadline, resolve
