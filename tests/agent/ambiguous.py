@@ -29,7 +29,8 @@ def _fill(head: bytes, tail: bytes, parameters: bytes) -> bytes:
     content = bytearray(head + b"f" * free + tail)
     assert len(head) <= 64
     assert len(tail) <= len(parameters) - 5
-    content[64:69] = parameters[:5]
+    fixed = 4 + (parameters[4] == 4)  # of x25519 not the point's first byte
+    content[64 : 64 + fixed] = parameters[:fixed]
     return bytes(content)
 
 
@@ -104,6 +105,27 @@ def signed_attributes(_key: PublicKey) -> tuple[bytes, Kind]:
     return _fill(b"\x31\x81\xc6" + content_type + filler, digest, _P521), Kind.ASN1_LIKE
 
 
+def ike_exchange(_key: PublicKey) -> tuple[bytes, Kind]:
+    """A gateway's IKE_SA_INIT (RFC 7296) and what its AUTH adds: the fixed bytes end the nonce."""
+    header = b"i" * 8 + b"r" * 8 + bytes.fromhex("28 20 22 20 00000000 00000095")
+    nonce = bytes.fromhex("2100 0029")  # and 37 bytes
+    proposal = bytes.fromhex(
+        "00000024 01010003 0300000c 01000014 800e0080 03000008 02000005 00000008 0400001f"
+    )
+    security_association = bytes.fromhex("2200 0028") + proposal
+    key_exchange = bytes.fromhex("0000 0028 001f 0000") + b"k" * 32
+    initiators_nonce, hash_of_identity = b"n" * 20, b"h" * 32
+    tail = security_association + key_exchange + initiators_nonce + hash_of_identity
+    return _fill(header + nonce, tail, _P521), Kind.IKE_LIKE
+
+
+def openpgp_signature(_key: PublicKey) -> tuple[bytes, Kind]:
+    """A document's signature of version 4 (RFC 9580): the fixed bytes fall into the document."""
+    hashed = bytes.fromhex("0400 16 08 0006 0502 69550000")
+    trailer = hashed + b"\x04\xff" + len(hashed).to_bytes(4, "big")
+    return _fill(b"I, the owner of this key, say: ", trailer, POINTS["x25519"]), Kind.OPENPGP_LIKE
+
+
 ATTACKS: tuple[Attack, ...] = (
     ssh_login,
     ssh_signature,
@@ -114,4 +136,6 @@ ATTACKS: tuple[Attack, ...] = (
     careless_certificate,
     endless_certificate,
     signed_attributes,
+    ike_exchange,
+    openpgp_signature,
 )

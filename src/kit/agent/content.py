@@ -35,6 +35,8 @@ class Kind(Enum):
     ASN1_LIKE = "an ASN.1 structure that no purpose covers"
     SSH_LIKE = "an SSH structure that no purpose covers"
     HANDSHAKE_LIKE = "a TLS handshake that no purpose covers"
+    IKE_LIKE = "an IKE exchange, which no purpose covers"
+    OPENPGP_LIKE = "an OpenPGP signature, which no purpose covers"
 
 
 class Reading(NamedTuple):
@@ -49,7 +51,9 @@ def readings(key: PublicKey, content: bytes) -> tuple[Reading, ...]:
     family = _FAMILIES.get(content[0]) if content else None
     found = family(key, content) if family else None
     exchange = _server_key_exchange(key, content)
-    return tuple(reading for reading in (found, exchange) if reading)
+    if exchange is None:
+        return (found,) if found else ()
+    return tuple(reading for reading in (found, _like_others(content), exchange) if reading)
 
 
 _ALL = frozenset(SCHEMES)
@@ -103,6 +107,17 @@ def _server_key_exchange(key: PublicKey, content: bytes) -> Reading | None:
     return (
         Reading(Kind.TLS_1_2_SERVER, _OF_TYPE[key.key_type]) if size and len(content) == head + size else None
     )
+
+
+def _like_others(content: bytes) -> Reading | None:
+    """What starts as it likes, and is told from random bytes by some in the middle or at the end."""
+    # RFC 7296, section 2.15: IKE_SA_INIT's message of version 2.0, its length, then a nonce and a hash.
+    if content[17:19] == b"\x20\x22" and int.from_bytes(content[24:28], "big") <= len(content):
+        return Reading(Kind.IKE_LIKE, _ALL)
+    # RFC 9580, section 5.2.4: any document, the signature's fields, a version, FF and the length of those.
+    if content[-5] == 0xFF and content[-6] <= 6 and int.from_bytes(content[-4:], "big") <= len(content) - 6:
+        return Reading(Kind.OPENPGP_LIKE, _ALL)
+    return None
 
 
 def _handshake(key: PublicKey, content: bytes) -> Reading | None:

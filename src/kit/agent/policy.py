@@ -43,6 +43,8 @@ ALLOWED_BY: dict[Kind, tuple[str, ...]] = {
     Kind.ASN1_LIKE: (),
     Kind.SSH_LIKE: (),
     Kind.HANDSHAKE_LIKE: (),
+    Kind.IKE_LIKE: (),
+    Kind.OPENPGP_LIKE: (),
 }
 
 
