@@ -78,9 +78,13 @@ def lock(passphrase_fd: int | None, socket: str | None) -> None:
     from kit.agent.client import AgentClient
     from kit.agent.passphrase import chosen, source
 
-    with AgentClient(socket) as client, chosen(source(passphrase_fd)) as passphrase:
-        if not client.lock(passphrase):
+    with AgentClient(socket) as client:
+        # Asked first: nobody wants to type a passphrase for nothing.
+        if client.status().locked:
             raise NegativeAnswer("the agent is locked already")
+        with chosen(source(passphrase_fd)) as passphrase:
+            if not client.lock(passphrase):
+                raise NegativeAnswer("the agent refuses to be locked")
 
 
 @agent.command()
@@ -91,9 +95,12 @@ def unlock(passphrase_fd: int | None, socket: str | None) -> None:
     from kit.agent.client import AgentClient
     from kit.agent.passphrase import asked, source
 
-    with AgentClient(socket) as client, asked(source(passphrase_fd), "passphrase") as passphrase:
-        if not client.unlock(passphrase):
-            raise NegativeAnswer("the passphrase does not unlock the agent, or it is not locked")
+    with AgentClient(socket) as client:
+        if not client.status().locked:
+            raise NegativeAnswer("the agent is not locked")
+        with asked(source(passphrase_fd), "passphrase") as passphrase:
+            if not client.unlock(passphrase):
+                raise NegativeAnswer("the passphrase does not unlock the agent")
 
 
 for _command in agent_keys.COMMANDS:

@@ -45,6 +45,7 @@ def add(
 
     load = loader(passphrase_fd, output.note)
     with AgentClient(socket) as client:
+        client.status()  # before a passphrase is typed for nothing
         for record in add_files(client, files, allow or (), lifetime_s, load):
             show_key(record, output)
 
