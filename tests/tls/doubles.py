@@ -60,10 +60,10 @@ def tls(
 ) -> Handler:
     """A stdlib server with these certificates; `greeting` stands for a dialogue before TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for leaf in leaves:
-        context.load_cert_chain(leaf.chain, leaf.key)
     if change:
         change(context)
+    for leaf in leaves:
+        context.load_cert_chain(leaf.chain, leaf.key)
 
     def handle(connection: socket.socket) -> None:
         if greeting:
