@@ -104,6 +104,8 @@ def _play(script: str, home: Path) -> None:
 def _mismatch(step: Step, results: Path, number: int) -> str | None:
     status = int((results / f"{number}.status").read_text())
     output = (results / f"{number}.out").read_text()
+    if output and not output.endswith("\n"):
+        output += "\n"
     if status == step.status and _pattern(step.expected).fullmatch(output):
         return None
     expected = "".join(f"{line}\n" for line in step.expected)
