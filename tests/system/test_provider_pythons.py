@@ -39,7 +39,7 @@ def _interpreters() -> dict[str, str]:
         done = subprocess.run(
             [path, "-c", _DESCRIBE], capture_output=True, text=True, timeout=30, check=False
         )
-        version, name, prefix = done.stdout.split(maxsplit=2) if done.returncode == 0 else ("", "", "")
+        version, name, prefix = done.stdout.rstrip().split(" ", 2) if done.returncode == 0 else ("", "", "")
         if name == "cpython" and version in VERSIONS and prefix not in prefixes:
             prefixes.add(prefix)
             found[f"{version}-{'system' if path.startswith('/usr/bin') else len(found)}"] = path

@@ -55,7 +55,9 @@ def _program(words: Sequence[str]) -> Callable[[], object]:
 
 def _become(name: str, arguments: Sequence[str], directory: str) -> None:
     """A fresh __main__, and the argv and path that the program expects."""
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    main = types.ModuleType("__main__")
+    main.__annotations__ = {}
+    sys.modules["__main__"] = main
     sys.argv[:] = [name, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = directory
@@ -88,4 +90,4 @@ def _show(error: BaseException) -> None:
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename in ours:
         traceback = traceback.tb_next
-    sys.excepthook(type(error), error, traceback)
+    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
