@@ -234,7 +234,7 @@ def test_the_cells_run_side_by_side_so_that_a_hung_one_delays_no_other(authority
 
 
 def test_a_key_that_is_too_weak_to_trust_is_shown_with_all_facts(authority: Authority) -> None:
-    leaf = authority.leaf("weak", rsa.generate_private_key(65537, 1024))
+    leaf = authority.leaf("weak", rsa.generate_private_key(65537, 1024))  # noqa: S505 -- that is the point
     handler = doubles.tls(leaf, change=lambda context: context.set_ciphers("ALL:@SECLEVEL=0"))
     cell = _probe(handler, authority)[V13, RSA]
     assert (cell.outcome, cell.ending, cell.verified) == (Outcome.BROKEN, Ending.COMPLETED, False)
