@@ -248,12 +248,25 @@ def test_a_killed_agent_fails_handshakes_by_name_and_one_that_is_back_serves_aga
         with pytest.raises((ssl.SSLError, ConnectionError)):
             echoed(client(keys), server.port)
         failed = server.next()
-        assert "agent" in failed["error"]
+        assert f"no agent answers on '{keys.running.socket_path}'" in failed["error"]
+        assert failed["agent_key"] == "ecdsa"
         with start_agent(keys.running.socket_path, log_path=os.devnull):
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 echoed(client(keys), server.port)  # it is there, and does not have the key
             assert not server.next()["ok"]
         assert server.process.poll() is None
+
+
+def test_an_agent_that_hangs_costs_its_handshakes_the_time_limit(kit_program: str, short_tmp: Path) -> None:
+    with agent_keys(short_tmp) as keys, serving(kit_program, *keys.arguments(), "--timeout", "0.5") as server:
+        os.kill(keys.running.pid, signal.SIGSTOP)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            echoed(client(keys), server.port)
+        failed = server.next()
+        os.kill(keys.running.pid, signal.SIGCONT)
+        assert "did not answer in time" in failed["error"]
+        assert echoed(client(keys), server.port)
+        assert server.next()["ok"]
 
 
 def test_the_next_handshake_works_once_the_agent_does(kit_program: str, short_tmp: Path) -> None:
@@ -337,6 +350,7 @@ Kit = Callable[..., subprocess.CompletedProcess[str]]
         (("--cert", "a"), 2, "1 --cert and 0 --key"),
         (("--self-signed", "--cert", "a", "--key", "b"), 2, "goes with neither"),
         (("--cert", "/nowhere.pem", "--key", "agent:x", "-s", "/nowhere.sock"), 69, "/nowhere.sock"),
+        (("--cert", "/nowhere.pem", "--key", "/nowhere.key"), 69, "no key file '/nowhere.key'"),
         (("--self-signed", "--host", "192.0.2.1"), 69, "cannot listen on 192.0.2.1"),
     ],
 )

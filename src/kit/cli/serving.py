@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.cli.endings import ended_by_sigterm
-from kit.core.errors import UsageError
+from kit.core.errors import Unavailable, UsageError
 from kit.core.output import Output
 from kit.tls import certificates, contexts, conversation, mailserver, pages, serve
 from kit.tls.certificates import Pair
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kit.agent.provider import SignatureMade
 
 _AGENT = "agent:"
+_SIGNATURE_S = 5.0
 _BEGINNINGS: dict[str, conversation.Beginning] = {
     "echo": conversation.Echo,
     "https": pages.StatusPage,
@@ -74,13 +76,15 @@ def _pairs(wish: Wish, directory: Path) -> tuple[list[Pair], Callable[[], Signed
     keys = [_key_file(key, wish.socket, directory / f"{at}.handle") for at, key in enumerate(wish.keys)]
     pairs = [Pair(Path(name), key) for name, key in zip(wish.certificates, keys, strict=True)]
     in_agent = [pair for pair in pairs if _is_handle(pair.key)]
-    return pairs, _watch_agent() if in_agent else serve.nothing_signed
+    return pairs, _watch_agent(min(wish.timeout_s, _SIGNATURE_S)) if in_agent else serve.nothing_signed
 
 
 def _key_file(key: str, socket: str | None, handle: Path) -> Path:
     """A key file as it is; for the name of an agent's key, a handle written to `handle`."""
     if not key.startswith(_AGENT) and Path(key).exists():
         return Path(key)
+    if os.sep in key:
+        raise Unavailable(f"no key file '{key}'")
     from kit.agent.client import AgentClient
     from kit.agent.handle import Handle, encode
     from kit.core.paths import agent_socket
@@ -101,7 +105,7 @@ def _is_handle(path: Path) -> bool:
         return False  # loading it will say so
 
 
-def _watch_agent() -> Callable[[], Signed | None]:
+def _watch_agent(timeout_s: float) -> Callable[[], Signed | None]:
     """Let `ssl` take handles, and remember for each thread what the agent did for it last."""
     from kit.agent import provider
 
@@ -115,7 +119,7 @@ def _watch_agent() -> Callable[[], Signed | None]:
         here.signed = None
         return last
 
-    provider.install()
+    provider.install(timeout_s=timeout_s)
     provider.observe(note)
     return signed
 

@@ -103,10 +103,14 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = []
     for side, rounds in ((LOCAL, comparison.local), (AGENT, comparison.agent)):
         figures = _figures(rounds)
-        shown = (f"{figures['per_second']:.0f}", f"{figures['p50_ms']:.2f}", f"{figures['p99_ms']:.2f}")
+        shown = [f"{figures['per_second']:.0f}", _ms(figures["p50_ms"]), _ms(figures["p99_ms"])]
         ratio = f"{comparison.ratio:.2f}" if side == AGENT else ""
         lines.append((case.key, str(case.connections), side, *shown, str(figures["failed"]), ratio))
     return lines
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.2f}"
 
 
 def record(comparison: Comparison, version: str) -> dict[str, Any]:

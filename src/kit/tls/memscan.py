@@ -26,6 +26,8 @@ PAGE = os.sysconf("SC_PAGESIZE")
 ENOUGH = 0.95
 # proc_pid_pagemap(5): present, swapped, and "file-mapped or shared".
 _PRESENT, _FROM_FILE = 3 << 62, 1 << 61
+# Linux reads no more than this at once (read(2)); at a boundary a key could be cut, so it is no smaller.
+_READ_LIMIT = 0x7FFFF000
 _KERNELS = ("[vsyscall]", "[vvar]", "[vvar_vclock]")
 
 
@@ -95,19 +97,25 @@ def _verdict(copy: Snapshot, key: Sought, traces: tuple[Trace, ...]) -> Verdict:
 
 
 def _copy(pid: int) -> Snapshot:
-    regions, wanted = [], 0
+    regions: list[Region] = []
+    wanted = 0
     with _open(pid, "mem") as memory, _open(pid, "pagemap") as pagemap:
         for begin, end in _touched(pid, pagemap):
             wanted += end - begin
-            regions.append(Region(begin, _read(memory, begin, end)))
-    return Snapshot(pid, tuple(region for region in regions if region.memory), wanted)
+            regions += _read(memory, begin, end)
+    return Snapshot(pid, tuple(regions), wanted)
 
 
-def _read(memory: int, begin: int, end: int) -> bytes:
-    try:
-        return os.pread(memory, end - begin, begin)
-    except OSError:
-        return b""  # counted: the verdict looks at how much was read
+def _read(memory: int, begin: int, end: int) -> Iterator[Region]:
+    """What can be read of the range; a page that cannot is left out, and the verdict counts it."""
+    while begin < end:
+        try:
+            content = os.pread(memory, min(end - begin, _READ_LIMIT), begin)
+        except OSError:
+            content = b""
+        if content:
+            yield Region(begin, content)
+        begin += len(content) or PAGE
 
 
 def _touched(pid: int, pagemap: int) -> Iterator[tuple[int, int]]:
