@@ -254,7 +254,7 @@ def test_a_server_that_drips_byte_by_byte_is_given_up_at_the_limit(authority: Au
 
 def test_a_server_that_hangs_after_its_certificate_does_not_sign(authority: Authority) -> None:
     cells = _probe(
-        doubles.tls_1_3(authority.rsa, lambda s: s.connection.recv(1) and None), authority, timeout_s=0.5
+        doubles.tls_1_3(authority.rsa, lambda s: s.connection.recv(1) and None), authority, timeout_s=2.0
     )
     assert cells[V13, RSA].ending in (Ending.TIMEOUT, Ending.CLOSED)
     assert cells[V13, RSA].chain
