@@ -126,6 +126,21 @@ def test_without_an_agent_the_hint_says_how_to_start_one(
         assert says(done, 69, "no agent answers on", "kit: hint: start one with 'kit agent start'")
 
 
+def test_development_mode_has_nothing_to_remark(home: Path) -> None:
+    path = key_file(home, "a.pem", b"right")
+    script = f"$KIT agent add a={path} --passphrase-fd 0 && $KIT agent csr a --dns a && $KIT agent list"
+    done = subprocess.run(
+        [KIT, "agent", "start", "--", "sh", "-c", script],
+        env={**os.environ, "KIT": KIT, "PYTHONDEVMODE": "1", "PYTHONWARNINGS": "default"},
+        input="right\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_status_tells_each_measure(agent: Agent) -> None:
     fields = json.loads(agent.ok("status", "--json"))
     assert (fields["pid"], fields["socket"], fields["locked"]) == (agent.pid, agent.socket, False)
@@ -352,6 +367,15 @@ def test_a_key_is_made_and_its_public_half_shown(agent: Agent, kind: str, expect
 def test_a_type_that_there_is_not_names_those_that_there_are(agent: Agent) -> None:
     done = agent.kit("generate", "new", "--type", "rsa-1024")
     assert says(done, 2, "rsa-1024", "rsa-2048", "ed25519")
+
+
+def test_a_name_is_unique_and_not_empty(agent: Agent) -> None:
+    agent.ok("generate", "web", "--type", "p-256")
+    path = key_file(agent.directory, "web.pem")
+    assert says(agent.kit("generate", "web", "--type", "p-256"), 2, "another key is named 'web'")
+    assert says(agent.kit("add", f"web={path}"), 2, "another key is named 'web'")
+    assert says(agent.kit("generate", "", "--type", "p-256"), 2, "a key needs a name")
+    assert says(agent.kit("generate", "x" * 300, "--type", "p-256"), 2, "more than 255 bytes")
 
 
 def test_a_key_is_named_by_name_fingerprint_and_beginning_of_its_id(agent: Agent) -> None:

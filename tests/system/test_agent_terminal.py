@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,14 +72,17 @@ def test_ctrl_d_at_the_prompt_is_an_empty_passphrase(agent: Agent) -> None:
         assert terminal.end() == 1
 
 
-def test_ctrl_c_at_the_prompt_of_start_leaves_no_agent(home: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ended_at_its_prompt_start_leaves_no_agent(home: Path, number: signal.Signals) -> None:
     path = home / "agent.sock"
     key = key_file(home, "mail.pem", b"right")
     command = [KIT, "agent", "start", "-s", str(path), "--key", f"mail={key}"]
-    with running_agent(home / "run") as other, at_terminal(command, other.environment) as terminal:
-        answer(terminal, "Passphrase for ", "\x03")
-        assert terminal.end() == 130
-        assert other.ok("list") == ""
+    with at_terminal(command, os.environ) as terminal:
+        terminal.wait_for("Passphrase for ")
+        terminal.process.send_signal(number)
+        assert terminal.end() == 128 + number
+        assert terminal.echoes
+    assert "Traceback" not in terminal.seen
     assert not path.exists()
 
 
@@ -110,7 +115,7 @@ def test_a_table_on_a_terminal_says_what_the_pipe_s_does(agent: Agent) -> None:
 def test_ctrl_c_in_the_foreground_ends_the_agent_as_interrupted(home: Path) -> None:
     path = home / "agent.sock"
     command = [KIT, "agent", "start", "--foreground", "-s", str(path)]
-    with running_agent(home / "run") as other, at_terminal(command, other.environment) as terminal:
+    with at_terminal(command, os.environ) as terminal:
         terminal.wait_for("SSH_AUTH_SOCK=")
         terminal.type("\x03")
         assert terminal.end() == 130
@@ -122,7 +127,7 @@ def test_ctrl_c_around_a_command_is_the_command_s_and_comes_once(home: Path) -> 
     script = "n=0; trap 'n=$((n+1)); echo trapped $n; test $n = 1 || exit 9' INT; echo ready; "
     script += "i=0; while test $i -lt 20; do sleep 0.05; i=$((i+1)); done; exit 5"
     command = [KIT, "agent", "start", "--", "sh", "-c", script]
-    with running_agent(home / "run") as other, at_terminal(command, other.environment) as terminal:
+    with at_terminal(command, os.environ) as terminal:
         terminal.wait_for("ready")
         terminal.type("\x03")
         assert terminal.end() == 5

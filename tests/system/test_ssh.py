@@ -163,6 +163,22 @@ def test_a_key_for_tls_servers_makes_no_ssh_signature(agent: Agent) -> None:
     assert {name: agent.keys()["web"][name] for name in ("signed", "refused")} == {"signed": 0, "refused": 1}
 
 
+def test_openssh_s_own_agent_is_told_from_kit_s(home: Path) -> None:
+    needs("ssh-agent")
+    path = home / "other.sock"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as other:
+        try:
+            end = time.monotonic() + 10
+            while not path.exists():
+                assert time.monotonic() < end, "ssh-agent does not start"
+                time.sleep(0.01)
+            done = Agent(str(path), other.pid, home).kit("list")
+        finally:
+            other.terminate()
+    assert done.returncode == 69
+    assert "it is not kit's agent" in done.stderr
+
+
 @contextlib.contextmanager
 def sshd(directory: Path, authorized: str) -> Iterator[int]:
     """OpenSSH's server on a free port of loopback, as whoever runs the tests; yields the port."""

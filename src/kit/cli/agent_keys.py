@@ -68,6 +68,8 @@ def generate(
     """Make a key inside the agent; it never leaves it."""
     from kit.agent.client import AgentClient
 
+    if not name:
+        raise UsageError("a key needs a name")
     with AgentClient(socket) as client:
         show_key(client.generate(name, kind, allow or (), lifetime_s), output)
 

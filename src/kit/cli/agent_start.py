@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kit.cli.agent_views import show_start
 from kit.cli.child import run_to_end
+from kit.cli.endings import ended_by_sigterm
 from kit.core.errors import Unavailable
 from kit.core.output import Output
 
@@ -44,7 +45,9 @@ def start(wish: Wish, output: Output) -> int:
     from kit.agent.launch import start_agent
 
     prepare = _adding(wish, output)
-    running = start_agent(wish.socket, detach=True, prepare=prepare, log_path=wish.log)
+    # Ended at a passphrase's prompt, it must not leave an agent without its keys behind.
+    with ended_by_sigterm():
+        running = start_agent(wish.socket, detach=True, prepare=prepare, log_path=wish.log)
     show_start(running.pid, running.socket_path, wish.csh, output)
     return 0
 
