@@ -32,9 +32,9 @@ from kit.agent.launch import Running, start_agent
 from kit.core.errors import NotPermitted, Unavailable
 from kit.tls.cells import Authentication, Version
 from kit.tls.certificates import Pair, throw_away
-from kit.tls.handshake import Question, client_context
 from kit.tls.load import Client, Load
 from kit.tls.memscan import Snapshot, Verdict, judge, snapshot
+from kit.tls.offer import Question, client_context
 from kit.tls.traces import Sought, sought, sought_in_certificates
 from tests.system.needles import PrivateKey, traces_of
 from tests.system.serving import serving

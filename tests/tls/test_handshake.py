@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kit.tls import libssl
 from kit.tls.cells import Authentication, Ending, Version
-from kit.tls.handshake import Handshake, Question
+from kit.tls.handshake import Handshake
+from kit.tls.offer import Question
 from tests.tls.authority import Authority
 from tests.tls.samples import ALL, ECDSA, RSA
 

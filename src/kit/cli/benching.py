@@ -70,8 +70,8 @@ def _sides(directory: Path, wish: Wish, stack: ExitStack) -> dict[str, dict[str,
 def _clients(port: int, version: str) -> dict[str, Client]:
     """Both sides' clients verify the signature and no chain: it is the server that is measured."""
     from kit.tls.cells import Authentication, Version
-    from kit.tls.handshake import Question, client_context
     from kit.tls.load import Client
+    from kit.tls.offer import Question, client_context
 
     kinds = {KINDS["rsa"]: Authentication.RSA, KINDS["ecdsa"]: Authentication.ECDSA}
     return {

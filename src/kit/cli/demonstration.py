@@ -128,8 +128,8 @@ def _uses(agent: AgentClient) -> tuple[KeyUse, ...]:
 def _clients(server: ServerProcess, ca_file: str | None) -> list[Client]:
     """A client for each cell."""
     from kit.tls.cells import Authentication, Version
-    from kit.tls.handshake import Question, client_context
     from kit.tls.load import Client
+    from kit.tls.offer import Question, client_context
 
     return [
         Client(HOST, server.port, client_context(question)[0], NAME)

@@ -12,7 +12,8 @@ from kit.tls.cells import Ending, Step, Times
 from kit.tls.connection import Address, Connection, Deadline, connect
 from kit.tls.dialogue import DIALOGUES, Dialogue, Refused
 from kit.tls.facts import Facts
-from kit.tls.handshake import Handshake, Question
+from kit.tls.handshake import Handshake
+from kit.tls.offer import Question
 
 
 @dataclass(frozen=True)

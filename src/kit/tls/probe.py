@@ -14,7 +14,7 @@ from kit.tls.attempt import Attempt, ask
 from kit.tls.cells import Authentication, Cell, Certificate, Ending, Step, Version
 from kit.tls.connection import Address, Deadline, resolve
 from kit.tls.dialogue import DIALOGUES
-from kit.tls.handshake import Question
+from kit.tls.offer import Question
 from kit.tls.target import Target, dns_name, parse_target
 
 _HTTPS_PORT = 443
