@@ -22,8 +22,8 @@ from kit.agent.errors import (
     UnknownKey,
 )
 from kit.agent.extension import AgentStatus, Failure, KeyRecord, Status
-from kit.agent.forms import fingerprint, key_id
 from kit.agent.link import Gone, Link
+from kit.agent.selection import select
 from kit.core.errors import KitError, ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
 from kit.core.paths import agent_socket
@@ -59,18 +59,8 @@ class AgentClient:
         return self._ask(extension.List(), extension.KeyList).keys
 
     def find(self, wanted: str) -> KeyRecord:
-        """The key of this name, SSH fingerprint ("SHA256:…") or hexadecimal key_id."""
-        found = [key for key in self.list_keys() if wanted in _names(key)]
-        if not found:
-            raise UnknownKey(
-                f"the agent holds no key {wanted!r}", hint="'kit agent list' shows what it holds"
-            )
-        if len(found) > 1:
-            raise UsageError(
-                f"{len(found)} keys are named {wanted!r}",
-                hint="give the fingerprint that 'kit agent list' shows",
-            )
-        return found[0]
+        """The key of this name, SSH fingerprint ("SHA256:…") or beginning of its hexadecimal key_id."""
+        return select(self.list_keys(), wanted)
 
     def generate(
         self, name: str, kind: str, purposes: tuple[str, ...] = (), lifetime_s: int = 0
@@ -97,8 +87,13 @@ class AgentClient:
         return self._ask(extension.GetStatus(), extension.AgentStatus)
 
     def stop(self) -> None:
-        """End the agent; it answers, then goes."""
+        """End the agent; on return its socket is free for another one."""
+        deadline_s = time.monotonic() + self.timeout_s
         self._ask(extension.Stop(), extension.Done, repeatable=False)
+        link = self._link()
+        if link:
+            link.await_end(deadline_s)
+            self._drop(link)
 
     def lock(self, passphrase: bytearray) -> bool:
         """Lock the agent with a passphrase; False where it is locked already."""
@@ -153,16 +148,15 @@ class AgentClient:
         question = frame(*parts)
         try:
             link = self._link()
-            if link:
-                # What may not be repeated is not sent into a connection that is known to be dead.
-                if repeatable or not link.dead:
-                    try:
-                        return self._once(link, question, deadline_s)
-                    except Gone:
-                        if not repeatable:
-                            raise self._gone() from None
-                else:
-                    self._drop(link)
+            if link and link.dead:
+                # Nothing may be sent twice into it, and what was said too much would be taken for the answer.
+                self._drop(link)
+            elif link:
+                try:
+                    return self._once(link, question, deadline_s)
+                except Gone:
+                    if not repeatable:
+                        raise self._gone() from None
             return self._fresh(question, deadline_s)
         finally:
             question[:] = bytes(len(question))
@@ -201,10 +195,6 @@ class AgentClient:
 
     def _gone(self) -> AgentUnavailable:
         return AgentUnavailable(f"the agent on {self.socket_path!r} closed the connection")
-
-
-def _names(key: KeyRecord) -> tuple[str, str, str]:
-    return key.key_name, fingerprint(key.ssh_blob), key_id(key.spki).hex()
 
 
 def _only(answer: extension.KeyList) -> KeyRecord:

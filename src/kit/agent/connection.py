@@ -50,10 +50,10 @@ class Connection:
                 return None
             if not got:
                 raise Closed
-            messages = list(self._reader.feed(part[:got]))
+            message = self._reader.take(part[:got])
             part[:got] = bytes(got)
-            if messages:
-                return messages[0]
+            if message is not None:
+                return message
             if got < len(part):
                 # The rest is under way; the loop tells when it is there.
                 return None

@@ -24,6 +24,7 @@ class Lanes:
         self._widths = widths
         self._wake_fd = wake_fd
         self._queues: dict[str, SimpleQueue[tuple[Any, Get]]] = {}
+        self._asleep = False
         self._finished: deque[tuple[Any, Get]] = deque()
 
     def submit(self, lane: str, owner: Any, work: Get) -> None:
@@ -34,10 +35,20 @@ class Lanes:
 
     def collect(self) -> list[tuple[Any, Get]]:
         """(owner, how to get the result): a call that returns or raises what the work did."""
+        self._asleep = False
         done = []
         while self._finished:
             done.append(self._finished.popleft())
         return done
+
+    def may_sleep(self) -> bool:
+        """To be asked before waiting for the pipe: is there nothing to collect?
+
+        From now on what is finished wakes the loop. Each side first says what it did, then looks at the
+        other's word, so none is missed; a busy loop costs no byte in the pipe.
+        """
+        self._asleep = True
+        return not self._finished
 
     def _open(self, lane: str) -> None:
         self._queues[lane] = SimpleQueue()
@@ -51,8 +62,10 @@ class Lanes:
         while True:
             owner, work = queue.get()
             self._finished.append((owner, _outcome(work)))
-            with contextlib.suppress(BlockingIOError):  # a full pipe wakes the loop, too
-                os.write(self._wake_fd, b"\0")
+            if self._asleep:
+                self._asleep = False
+                with contextlib.suppress(BlockingIOError):  # a full pipe wakes the loop, too
+                    os.write(self._wake_fd, b"\0")
             del owner, work
 
 

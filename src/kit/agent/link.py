@@ -56,6 +56,10 @@ class Link:
         except (ConnectionResetError, BrokenPipeError):
             raise Gone from None
 
+    def await_end(self, deadline_s: float) -> None:
+        """Wait until the agent closes the connection."""
+        self._wait(select.POLLIN, deadline_s)
+
     def close(self) -> None:
         self._socket.close()
 

@@ -7,6 +7,7 @@ and takes keys by messages only. It imports no more than signing takes.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -59,7 +60,9 @@ def _run(launcher: socket.socket) -> None:
         server = _server(configuration, listener, log, (*measures, *sandbox()))
         _catch_signals(server)
         if not configuration.detach:
-            server.watch(launcher, lambda _mask: _launcher_gone(server, launcher))
+            server.watch(launcher, lambda: _launcher_gone(server, launcher))
+        gc.collect()
+        gc.freeze()  # what is here now stays: the collector need not look at it again
         log.event("start", pid=os.getpid(), socket=configuration.socket_path)
         _report(launcher, Report(pid=os.getpid()))
         if configuration.detach:

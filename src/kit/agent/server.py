@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kit.agent.connection import Closed, Connection
@@ -52,7 +53,7 @@ class Server:
         self.watch(self._wake_read, self._woken)
         self.watch(listener.socket, self._accept)
 
-    def watch(self, source: Any, callback: Callable[[int], None]) -> None:
+    def watch(self, source: Any, callback: Callable[[], None]) -> None:
         """Call back when there is something to read."""
         self._selector.register(source, _READ, callback)
 
@@ -63,8 +64,9 @@ class Server:
         """Serve until asked to stop, then finish the answers in flight."""
         operations = self._service.operations
         while not (self._stop_s and self._drained()):
-            for key, mask in self._selector.select(self._timeout_s()):
-                key.data(mask)
+            for key, _ in self._selector.select(self._timeout_s() if self._lanes.may_sleep() else 0):
+                key.data()
+            self._collect()
             if self._waiting or self._accept_again_s:
                 self._tick(time.monotonic())
             operations.expire()
@@ -95,7 +97,7 @@ class Server:
         expiry_s = self._service.operations.until_expiry_s()
         return None if expiry_s is None else min(expiry_s, _LONGEST_WAIT_S)
 
-    def _accept(self, _mask: int) -> None:
+    def _accept(self) -> None:
         for _ in range(_ACCEPT_AT_ONCE):
             try:
                 client, _ = self._listener.socket.accept()
@@ -140,9 +142,8 @@ class Server:
         if not interest:
             self._selector.unregister(connection.socket)
         elif not before:
-            self._selector.register(
-                connection.socket, interest, lambda _mask: self._guard(connection, self._ready)
-            )
+            step = partial(self._guard, connection, self._ready)
+            self._selector.register(connection.socket, interest, step)
         elif interest != before:
             key = self._selector.get_key(connection.socket)
             self._selector.modify(connection.socket, interest, key.data)
@@ -205,12 +206,14 @@ class Server:
         if connection.interest != _READ:
             self._await(connection, _READ)
 
-    def _woken(self, _mask: int) -> None:
+    def _woken(self) -> None:
         os.read(self._wake_read, 4096)
-        for (connection, later), get in self._lanes.collect():
-            self._guard(connection, lambda c, later=later, get=get: self._finish(c, later, get))  # type: ignore[misc]
 
-    def _finish(self, connection: Connection, later: Later, get: Callable[[], Any]) -> None:
+    def _collect(self) -> None:
+        for (connection, later), get in self._lanes.collect():
+            self._guard(connection, partial(self._finish, later, get))
+
+    def _finish(self, later: Later, get: Callable[[], Any], connection: Connection) -> None:
         """What was done counts, though the client may be gone."""
         connection.busy = False
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ class Service:
             return _failed(request, error)
         if isinstance(outcome, Later):
             finish = outcome.finish
-            return replace(outcome, finish=lambda get: self._conclude(request, partial(finish, get)))
+            return Later(outcome.lane, outcome.work, lambda get: self._conclude(request, lambda: finish(get)))
         return frame(*outcome)
 
     # kit's own messages.

@@ -42,33 +42,38 @@ class FrameReader:
         """Yield each frame that `data` completes; raise ProtocolError for one that is empty or too long."""
         view = memoryview(data)
         while view:
-            if not self._size:
-                view = self._read_head(view)
-                continue
-            take = min(len(view), self._size - self._have)
-            self._make_room(self._have + take)
-            self._body[self._have : self._have + take] = view[:take]
-            self._have += take
-            view = view[take:]
-            if self._have == self._size:
-                done, self._body, self._size, self._have = self._body, bytearray(), 0, 0
+            part = view[: self.missing]
+            view = view[len(part) :]
+            done = self.take(part)
+            if done is not None:
                 yield done
+
+    def take(self, part: memoryview) -> bytearray | None:
+        """The frame that `part`, no longer than `missing`, completes; raises like `feed`."""
+        if not self._size:
+            self._read_head(part)
+            return None
+        end = self._have + len(part)
+        self._make_room(end)
+        self._body[self._have : end] = part
+        self._have = end
+        if end < self._size:
+            return None
+        done, self._body, self._size, self._have = self._body, bytearray(), 0, 0
+        return done
 
     def wipe(self) -> None:
         """Overwrite and forget what is held."""
         self._body[:] = bytes(len(self._body))
         self._head, self._body, self._size, self._have = bytearray(), bytearray(), 0, 0
 
-    def _read_head(self, view: memoryview) -> memoryview:
-        take = PREFIX - len(self._head)
-        self._head += view[:take]
+    def _read_head(self, part: memoryview) -> None:
+        self._head += part
         if len(self._head) == PREFIX:
-            size = int.from_bytes(self._head, "big")
-            self._head = bytearray()
-            if not 0 < size <= self._limit:
-                raise ProtocolError(f"a message of {size} bytes, where 1 to {self._limit} are allowed")
-            self._size = size
-        return view[take:]
+            self._size = int.from_bytes(self._head, "big")
+            self._head.clear()
+            if not 0 < self._size <= self._limit:
+                raise ProtocolError(f"a message of {self._size} bytes, where 1 to {self._limit} are allowed")
 
     def _make_room(self, needed: int) -> None:
         if needed <= len(self._body):
