@@ -7,11 +7,11 @@ anywhere here, because a fork in another thread could leave it locked; each step
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from kit.agent.forms import key_id
 from kit.agent.handle import Handle
 from kit.agent.provider.library import NULL, ffi, lib
 from kit.agent.schemes import KeyType, Scheme
@@ -26,12 +26,9 @@ class Key:
 
     number: int
     handle: Handle
+    key_id: bytes
     key_type: KeyType
     public: Any
-
-    @property
-    def key_id(self) -> bytes:
-        return hashlib.sha256(self.handle.spki).digest()
 
     def verifies(self, scheme: Scheme, signature: bytes, content: bytes) -> bool:
         """Is this a signature of this key on the content?"""
@@ -58,7 +55,7 @@ def named_by(handle: Handle) -> Key:
     known = _by_handle.get(handle)
     if known is not None:
         return known
-    key = Key(next(_numbers), handle, *_public(handle.spki))
+    key = Key(next(_numbers), handle, key_id(handle.spki), *_public(handle.spki))
     _by_number[key.number] = key
     return _by_handle.setdefault(handle, key)
 
@@ -79,24 +76,26 @@ def at(struct: Any) -> Key:
     return _by_number[struct.key]
 
 
+_STRUCT = ffi.typeof("kit_key *")
+
+
 def struct_of(key: Key) -> Any:
     """A new kit_key for libcrypto, which frees it."""
-    struct = allocate("kit_key")
+    struct = allocate(_STRUCT)
     struct.key = key.number
     return struct
 
 
-def allocate(c_type: str) -> Any:
+def allocate(pointer: Any) -> Any:
     """A zeroed struct of the C heap, to be ended by free(), also after Python's end."""
-    memory = lib.calloc(1, ffi.sizeof(c_type))
+    memory = lib.calloc(1, ffi.sizeof(pointer.item))
     if not memory:
         raise MemoryError
-    return ffi.cast(f"{c_type} *", memory)
+    return ffi.cast(pointer, memory)
 
 
 def copy(struct: Any) -> Any:
     """Another one with the same content."""
-    c_type = ffi.typeof(struct).item.cname
-    twin = allocate(c_type)
-    ffi.memmove(twin, struct, ffi.sizeof(c_type))
+    twin = allocate(ffi.typeof(struct))
+    ffi.memmove(twin, struct, ffi.sizeof(struct[0]))
     return twin

@@ -17,6 +17,7 @@ from kit.agent.schemes import SCHEMES, KeyType, Scheme
 from kit.core.errors import KitError, UsageError
 
 _SETTABLE = described(("pad-mode", UTF8_STRING), ("saltlen", UTF8_STRING))
+_CONTEXT = ffi.typeof("kit_signing *")
 # kit_signing.hash; 0 is "none", as Ed25519 has it.
 _HASHES = ("", "sha256", "sha384", "sha512")
 _HASH_NUMBERS = {
@@ -35,7 +36,7 @@ _SCHEMES: dict[tuple[KeyType, str, bool], Scheme] = {
 
 @callback("signature_newctx")
 def _newctx(_provider: Any, _properties: Any) -> Any:
-    return keys.allocate("kit_signing")
+    return keys.allocate(_CONTEXT)
 
 
 @callback("signature_dupctx")
