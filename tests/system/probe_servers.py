@@ -146,8 +146,12 @@ def postfix(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
     (here / "master.cf").write_text(_POSTFIX_MASTER.format(port=port))
     # makes what is missing of the queue, and complains of the system's own files, which is no matter here
     subprocess.run([program, "-c", str(here), "check"], capture_output=True, timeout=60, check=False)
-    with _running([program, "-c", str(here), "start-fg"], here, [port], wait_until):
-        yield port
+    try:
+        with _running([program, "-c", str(here), "start-fg"], here, [port], wait_until):
+            yield port
+    finally:
+        # its master is the leader of a session of its own, which no signal to the launcher's group reaches
+        subprocess.run([program, "-c", str(here), "stop"], capture_output=True, timeout=60, check=False)
 
 
 @contextmanager
