@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -226,6 +228,30 @@ def test_failed_handshakes_are_logged_with_their_reason_and_end_nothing(keys: Ke
     assert echo.next()["error"] == "the client closed the connection"
     assert echoed(client(keys), echo.port)
     assert echo.next()["ok"]
+
+
+@pytest.mark.parametrize("mode", ["echo", "https", "smtp"])
+def test_noise_before_and_inside_tls_ends_connections_and_nothing_else(
+    keys: Keys, kit_program: str, mode: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(mode)
+    with serving(kit_program, *keys.arguments("ecdsa"), "--mode", mode, "--timeout", "1") as server:
+        for _ in range(60):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as bare:
+                head = chance.choice([b"", b"STARTTLS\r\n", b"\x16\x03\x01\x00\x20\x01", b"EHLO "])
+                bare.sendall(head + chance.randbytes(chance.randrange(400)))
+        for _ in range(30):
+            with contextlib.suppress(OSError):
+                with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S) as bare:
+                    if mode == "smtp":
+                        bare.recv(100)
+                        bare.sendall(b"STARTTLS\r\n")
+                        bare.recv(100)
+                    with client(keys).wrap_socket(bare, server_hostname="localhost") as tls:
+                        tls.sendall(chance.randbytes(chance.randrange(1, 3000)) + b"\r\n\r\n")
+                        tls.recv(100)
+        assert server.process.poll() is None
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_silent_client_is_given_up_and_costs_the_others_nothing(keys: Keys, kit_program: str) -> None:

@@ -52,11 +52,12 @@ def demonstrate(output: Output) -> int:
         cells = _probe(stage, output)
         uses = _uses(stage.agent)
         _tell_keys(uses, output)
-        scans = (
-            _scan("server", "clean", stage.server, _clients(stage.server, str(stage.authorities))),
-            _scan("control", "found", stage.control, _clients(stage.control, None)),
-        )
-        whole = proof.Proof(tuple(cells), uses, scans)
+        with output.progress(2) as tell:
+            tell("looking into the memory of the server")
+            ours = _scan("server", "clean", stage.server, _clients(stage.server, str(stage.authorities)))
+            tell("looking into the memory of the control")
+            control = _scan("control", "found", stage.control, _clients(stage.control, None))
+        whole = proof.Proof(tuple(cells), uses, (ours, control))
     _tell_scans(whole, output)
     return whole.exit_status
 

@@ -123,6 +123,7 @@ class Server:
             threading.Thread(target=self._serve_all, daemon=True).start()
 
     def _serve_all(self) -> None:
+        """An unexpected error ends this thread, with its traceback, and not the server."""
         while True:
             self._serve(*self._work.get())
             self._idle.release()
@@ -132,9 +133,6 @@ class Server:
             _Visit(connection, peer, self._service, self._report).run()
         except (OSError, ValueError):
             pass  # the peer is gone, or the server is ending and has closed the socket
-        except Exception as error:  # noqa: BLE001 - told by run(), in the main thread
-            self._failure = error
-            self.stop()
         finally:
             with self._lock:
                 self._open.discard(connection)
