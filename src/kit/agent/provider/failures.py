@@ -34,11 +34,28 @@ class AgentSSLError(ssl.SSLError):
 
 @dataclass
 class _Attempt:
-    """One call into libssl, and what its callbacks could not say."""
+    """One call into libssl, and what its callbacks could not say.
+
+    What is raised is let go of here: its traceback holds the frame which holds this.
+    """
 
     message: str = ""
     reason: KitError | None = None
     interrupt: BaseException | None = None
+
+    def explain(self, error: ssl.SSLError) -> AgentSSLError:
+        explained = AgentSSLError(error.errno, self.message)
+        explained.library, explained.reason = "KIT", "AGENT_FAILED"
+        explained.__cause__, self.reason = self.reason, None
+        return explained
+
+    def go_on(self) -> None:
+        """Raise what was swallowed, if anything was."""
+        if self.interrupt is not None:
+            try:
+                raise self.interrupt
+            finally:
+                self.interrupt = None
 
 
 def watch(method: _F) -> _F:
@@ -54,21 +71,14 @@ def watch(method: _F) -> _F:
                 raise
             # Said aloud as well: some servers drop what a handshake raises.
             _log.error("%s", attempt.message)
-            raise _explained(error, attempt.message) from attempt.reason
+            raise attempt.explain(error)  # noqa: B904 -- it sets the cause
         finally:
-            if attempt.interrupt is not None:
-                raise attempt.interrupt
+            attempt.go_on()
 
     return cast(_F, watched)
 
 
 _WATCHED_CODE = watch(lambda: None).__code__
-
-
-def _explained(error: ssl.SSLError, message: str) -> AgentSSLError:
-    explained = AgentSSLError(error.errno, message)
-    explained.library, explained.reason = "KIT", "AGENT_FAILED"
-    return explained
 
 
 def fail(what: str, reason: KitError) -> int:
@@ -95,7 +105,11 @@ def _waiting(frame: FrameType | None) -> _Attempt | None:
 
 
 def keep(_kind: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
-    """cffi's onerror: a callback raised, and C has its 0 already."""
+    """cffi's onerror: a callback raised, and C has its 0 already.
+
+    Should a second signal raise while the first one's exception is being kept here, cffi hands both to
+    sys.unraisablehook; that is the one case in which they are shown and not raised.
+    """
     attempt = _waiting(sys._getframe(1))
     if attempt is not None:
         if error.__context__ is None:
