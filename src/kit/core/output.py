@@ -86,7 +86,7 @@ def _rich_progress(total: int, err: TextIO) -> Iterator[Callable[[str], None]]:
 
         def step(what: str) -> None:
             nonlocal begun
-            bar.update(task, advance=int(begun), description=Text(what).markup)
+            bar.update(task, advance=int(begun), description=Text(what).markup, refresh=True)
             begun = True
 
         yield step
