@@ -26,7 +26,11 @@ def test_a_person_sees_each_step_and_afterwards_nothing(monkeypatch: pytest.Monk
         with Output(stderr=err).progress(2) as tell:
             tell("first [bold]step[/bold]")
             tell("second")
-        seen = terminal.read(65536).decode()
+        err.write("the end")
+        err.flush()
+        seen = ""
+        while not seen.endswith("the end"):
+            seen += terminal.read(65536).decode()
     assert "first [bold]step[/bold]" in seen  # words, not markup
     assert "second" in seen
-    assert seen.rstrip().endswith("\x1b[2K")  # the line is wiped
+    assert seen.endswith("\x1b[2Kthe end")  # the line of the bar is wiped
