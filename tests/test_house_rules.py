@@ -37,7 +37,9 @@ LIBRARIES = {
         "kit.agent.decrypter",
         "kit.agent.keys",
         "kit.agent.request",
-        "kit.tls",
+        "kit.tls.certificate_facts",
+        "kit.tls.certificates",
+        "kit.tls.traces",
     ),
 }
 # These are given bytes, times and chances; they fetch none.
@@ -45,6 +47,7 @@ PURE = (
     "kit.agent.content",
     "kit.agent.der",
     "kit.agent.encoding",
+    "kit.agent.errors",
     "kit.agent.extension",
     "kit.agent.forms",
     "kit.agent.handle",
@@ -52,15 +55,22 @@ PURE = (
     "kit.agent.policy",
     "kit.agent.public",
     "kit.agent.schemes",
+    "kit.agent.selection",
+    "kit.agent.ssh_keys",
     "kit.agent.transcript",
     "kit.agent.wire",
     "kit.agent.x509",
     "kit.core.errors",
     "kit.core.framing",
+    "kit.core.stats",
     "kit.core.text",
     "kit.tls.cells",
+    "kit.tls.conversation",
     "kit.tls.dialogue",
     "kit.tls.facts",
+    "kit.tls.handshakes",
+    "kit.tls.mailserver",
+    "kit.tls.pages",
     "kit.tls.target",
     "kit.tls.verdict",
 )
@@ -284,3 +294,12 @@ def test_commands_import_their_domain_in_the_body() -> None:
 
 def test_the_library_loads_lightly() -> None:
     assert _loaded("import kit.agent") & {"click", "rich", "asyncio", "ssl", "cffi", "cryptography"} == set()
+
+
+def test_the_process_that_holds_the_keys_loads_no_more_than_signing_takes() -> None:
+    loaded = _loaded("import kit.agent.process")
+    foreign = {"click", "rich", "asyncio", "ssl", "cffi", "cryptography.x509", "subprocess", "logging"}
+    assert loaded & foreign == set()
+    assert [
+        name for name in sorted(loaded) if name.startswith(("kit.cli", "kit.tls", "kit.agent.client"))
+    ] == []
