@@ -1,7 +1,7 @@
 """A forked child that decrypts or converts one private key for `loader`, pipes PKCS#8 DER back, and ends.
 
 Whatever it touches, the passphrase included, is gone with its memory. On the pipe: b"K" and the DER, or
-b"E" and a JSON list of the error's kind, message and hint.
+b"E" and a JSON list of the error's kind, message and hint, or b"I" for an interrupt.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from kit.agent.loader import Form
 from kit.agent.passphrase import Passphrases, wipe
-from kit.core.errors import EXIT_INTERRUPTED, KitError, NegativeAnswer, UsageError
+from kit.core.errors import KitError, NegativeAnswer, Unavailable, UsageError
 
-_KEY, _ERROR = b"K", b"E"
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+_KEY, _ERROR, _INTERRUPTED = b"K", b"E", b"I"
 _ERRORS: dict[str, type[KitError]] = {kind.__name__: kind for kind in (NegativeAnswer, UsageError)}
 
 
@@ -38,11 +39,14 @@ _LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {
 def decrypted(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> Iterator[int]:
     """A descriptor with the PKCS#8 DER of the key in `encoded`, whose memory may be wiped once inside."""
     reading, writing = os.pipe()
+    # A signal between fork and try would leave the child at its prompt, and the terminal without echo.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if not child:
         _run_child(writing, lambda: _convert(encoded, form, path, passphrases))
-    os.close(writing)
     try:
+        os.close(writing)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _check(os.read(reading, 1), reading)
         yield reading
     except BaseException:
@@ -56,9 +60,10 @@ def decrypted(encoded: memoryview, form: Form, path: str, passphrases: Passphras
 def _check(verdict: bytes, reading: int) -> None:
     if verdict == _KEY:
         return
-    if not verdict:
-        # It said why on standard error, or it was Ctrl-C at its prompt.
+    if verdict == _INTERRUPTED:
         raise KeyboardInterrupt
+    if not verdict:
+        raise Unavailable("the process that opens private keys ended without an answer")
     with os.fdopen(os.dup(reading), encoding="utf-8") as text:
         kind, message, hint = json.load(text)
     raise _ERRORS[kind](message, hint=hint)
@@ -66,29 +71,32 @@ def _check(verdict: bytes, reading: int) -> None:
 
 def _run_child(writing: int, convert: Callable[[], bytes]) -> NoReturn:
     """Never returns into the parent's stack, nor runs what the parent registered for its exit."""
-    status = EXIT_INTERRUPTED
     try:
-        signal.signal(signal.SIGINT, _interrupt_once)
+        for number in _ENDING:
+            signal.signal(number, _interrupt_once)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         _write_all(writing, _answer(convert))
-        status = 0
-    except (KeyboardInterrupt, BrokenPipeError):
-        pass
+    except BrokenPipeError:
+        pass  # the parent needs no answer any more
     except BaseException:  # noqa: BLE001  the child must end here, whatever it met
         traceback.print_exc()
         sys.stderr.flush()
     finally:
-        os._exit(status)
+        os._exit(0)
 
 
-def _interrupt_once(number: int, _frame: object) -> NoReturn:
+def _interrupt_once(_number: int, _frame: object) -> NoReturn:
     """A second Ctrl-C must not cut off the first one's tidying up: the terminal's echo has to come back."""
-    signal.signal(number, signal.SIG_IGN)
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _answer(convert: Callable[[], bytes]) -> bytes:
     try:
         return _KEY + convert()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except (NegativeAnswer, UsageError) as error:
         kind = "UsageError" if isinstance(error, UsageError) else "NegativeAnswer"
         return _ERROR + json.dumps([kind, str(error), error.hint]).encode()
