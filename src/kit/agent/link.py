@@ -63,6 +63,10 @@ class Link:
     def close(self) -> None:
         self._socket.close()
 
+    def __del__(self) -> None:
+        # A thread that ends takes its connection with it.
+        self._socket.close()
+
     def _connect(self, deadline_s: float) -> None:
         while True:
             error = self._socket.connect_ex(self._path)

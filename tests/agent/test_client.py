@@ -1,0 +1,216 @@
+"""The client against a real agent, and against ones that go, hang or talk nonsense."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kit.agent.client import AgentClient
+from kit.agent.errors import (
+    AgentFailed,
+    AgentLocked,
+    AgentTimeout,
+    AgentUnavailable,
+    KeyRefused,
+    UnknownKey,
+)
+from kit.agent.forms import fingerprint, key_id
+from kit.agent.launch import Running, start_agent
+from kit.core.errors import ProtocolError, Unavailable, UsageError
+from tests.agent.samples import TLS_1_3_HEAD
+
+CONTENT = TLS_1_3_HEAD + bytes(32)
+P256 = 0x0403
+
+
+@pytest.fixture
+def agent(short_tmp: Path) -> Iterator[Running]:
+    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull) as running:
+        yield running
+
+
+@pytest.fixture
+def client(agent: Running) -> Iterator[AgentClient]:
+    with AgentClient(agent.socket_path) as connected:
+        yield connected
+
+
+@contextmanager
+def _impostor(path: str, talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A socket whose clients meet `talk`, one after the other."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listening.accept()
+                except OSError:
+                    return
+                with peer:
+                    talk(peer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield path
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_no_agent_is_unavailable_with_a_way_out(short_tmp: Path) -> None:
+    with pytest.raises(AgentUnavailable) as caught:
+        AgentClient(f"{short_tmp}/agent.sock").status()
+    assert "kit agent start" in str(caught.value.hint)
+
+
+def test_a_key_is_found_by_name_fingerprint_and_id(client: AgentClient) -> None:
+    key = client.generate("web", "p-256")
+    for wanted in ("web", fingerprint(key.ssh_blob), key_id(key.spki).hex()):
+        assert client.find(wanted).spki == key.spki
+    with pytest.raises(UnknownKey, match="'mail'"):
+        client.find("mail")
+
+
+def test_each_status_is_its_own_error(client: AgentClient) -> None:
+    key = client.generate("web", "p-256", ("ssh",))
+    with pytest.raises(KeyRefused) as refused:
+        client.sign(key_id(key.spki), P256, CONTENT, "tls-server")
+    assert refused.value.purpose == "tls-server"
+    with pytest.raises(UnknownKey):
+        client.sign(bytes(32), P256, CONTENT)
+    with pytest.raises(UsageError):
+        client.generate("web", "p-256")
+    rsa = client.generate("rsa", "rsa-2048", ("decrypt",))
+    with pytest.raises(AgentFailed):
+        client.decrypt(key_id(rsa.spki), b"\xff" * 256)
+    assert client.lock(bytearray(b"x"))
+    with pytest.raises(AgentLocked):
+        client.list_keys()
+    assert not client.unlock(bytearray(b"y"))
+    assert client.unlock(bytearray(b"x"))
+
+
+def test_threads_have_connections_of_their_own(client: AgentClient) -> None:
+    key = client.generate("web", "p-256")
+    signatures: list[bytes] = []
+
+    def sign() -> None:
+        for _ in range(20):
+            signatures.append(client.sign(key_id(key.spki), P256, CONTENT))
+
+    threads = [threading.Thread(target=sign) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(set(signatures)) == 80
+    assert client.status().accepted >= 5
+
+
+def test_a_child_after_fork_has_a_connection_of_its_own(client: AgentClient) -> None:
+    key = client.generate("web", "p-256")
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(0 if all(client.sign(key_id(key.spki), P256, CONTENT) for _ in range(50)) else 1)
+        finally:
+            os._exit(2)
+    for _ in range(50):
+        assert client.sign(key_id(key.spki), P256, CONTENT)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_client_finds_the_next_agent_on_the_same_socket(short_tmp: Path) -> None:
+    path = f"{short_tmp}/agent.sock"
+    with AgentClient(path) as client:
+        for _ in range(3):
+            with start_agent(path, log_path=os.devnull) as running:
+                assert client.status().pid == running.pid
+                client.generate("web", "p-256")
+        with pytest.raises(AgentUnavailable):
+            client.status()
+
+
+def test_after_stop_the_socket_is_free_at_once(short_tmp: Path) -> None:
+    path = f"{short_tmp}/agent.sock"
+    for _ in range(3):
+        start_agent(path, detach=True)
+        with AgentClient(path) as client:
+            client.stop()
+        assert not list(short_tmp.iterdir())
+
+
+def test_closing_and_using_again_opens_a_new_connection(client: AgentClient) -> None:
+    client.status()
+    client.close()
+    assert client.status().accepted == 2
+
+
+def test_an_agent_that_hangs_costs_the_time_limit(short_tmp: Path) -> None:
+    release = threading.Event()
+    with _impostor(f"{short_tmp}/a", lambda peer: (peer.recv(999), release.wait(10))[0]) as path:  # type: ignore[func-returns-value]
+        with pytest.raises(AgentTimeout):
+            AgentClient(path, timeout_s=0.1).status()
+        release.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1\x06", b"\0\0\0\5\x1d\0\0\0\0", b"\0\0\0\6\x1d\0\0\0\0\0"],
+)
+def test_an_answer_that_is_nonsense_is_a_protocol_error(short_tmp: Path, answer: bytes) -> None:
+    with _impostor(f"{short_tmp}/a", lambda peer: peer.sendall(peer.recv(999) and answer)) as path:
+        with pytest.raises(ProtocolError):
+            AgentClient(path).status()
+
+
+def test_an_agent_that_closes_is_unavailable(short_tmp: Path) -> None:
+    with _impostor(f"{short_tmp}/a", lambda peer: peer.sendall(peer.recv(999)[:3])) as path:
+        with pytest.raises(AgentUnavailable, match="closed"):
+            AgentClient(path).status()
+
+
+def test_another_kind_of_agent_is_named_as_such(short_tmp: Path) -> None:
+    with _impostor(f"{short_tmp}/a", lambda peer: peer.sendall(peer.recv(999) and b"\0\0\0\1\x05")) as path:
+        with pytest.raises(Unavailable, match=r"status@kit"):
+            AgentClient(path).status()
+
+
+class Alarm(TimeoutError):
+    """What a signal handler of the program raises; a class that is an OSError too."""
+
+
+def test_an_exception_of_a_signal_handler_comes_through_and_the_next_call_is_right(
+    client: AgentClient,
+) -> None:
+    key = client.generate("web", "p-256")
+    raised = 0
+
+    def ring(_number: int, _frame: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        for _ in range(100):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
+                while True:
+                    client.sign(key_id(key.spki), P256, CONTENT)
+            except Alarm:
+                raised += 1
+            assert client.find("web").spki == key.spki
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert raised == 100

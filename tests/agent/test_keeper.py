@@ -1,0 +1,166 @@
+"""The keeper with real keys: what it takes, what it makes, what its signatures are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa, x25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from kit.agent import keeper
+from kit.agent.keeper import BadKey, Keeper, NoSuchKey, OperationFailed
+from kit.agent.public import UnsupportedKey
+from kit.agent.schemes import BY_NAME, KINDS, SCHEMES, KeyType, Scheme
+
+CONTENT = b"what is signed"
+HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+RSA = rsa.generate_private_key(65537, 2048)
+
+
+def _der(key: object, form: PrivateFormat = PrivateFormat.PKCS8) -> bytearray:
+    return bytearray(key.private_bytes(Encoding.DER, form, NoEncryption()))  # type: ignore[attr-defined]
+
+
+def _held(candidate: keeper.Candidate) -> Keeper:
+    held = Keeper()
+    held.hold(candidate)
+    return held
+
+
+def _verify(public: object, signature: bytes, scheme: Scheme, content: bytes = CONTENT) -> None:
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return public.verify(signature, content)
+    algorithm = HASHES[scheme.hash_name]
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return public.verify(signature, content, ec.ECDSA(algorithm))
+    assert isinstance(public, rsa.RSAPublicKey)
+    pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+    return public.verify(signature, content, pss if scheme.pss else padding.PKCS1v15(), algorithm)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
+def test_every_scheme_makes_a_signature_that_verifies(scheme: Scheme) -> None:
+    key = {
+        KeyType.RSA: lambda: RSA,
+        KeyType.ED25519: ed25519.Ed25519PrivateKey.generate,
+        KeyType.EC: lambda: ec.generate_private_key(ec.SECP384R1()),
+    }[scheme.key_type]()
+    candidate = keeper.load(_der(key))
+    signature = _held(candidate).sign(candidate.public.key_id, scheme, CONTENT)
+    _verify(key.public_key(), signature, scheme)
+    with pytest.raises(InvalidSignature):
+        _verify(key.public_key(), signature, scheme, b"something else")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("rsa-4096", "rsa-8192")])
+def test_a_generated_key_is_of_its_kind(kind: str) -> None:
+    assert keeper.generate(kind).public.kind == kind
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize(
+    "make", [lambda: RSA, lambda: ec.generate_private_key(ec.SECP521R1())], ids=["rsa", "ec"]
+)
+def test_pkcs8_pkcs1_and_sec1_are_taken(make: Callable[[], object], form: PrivateFormat) -> None:
+    assert keeper.load(memoryview(_der(make(), form))).public.bits
+
+
+@pytest.mark.parametrize(
+    "der",
+    [b"", b"garbage", bytes(7000), b"\x30\x82\x04\xa4\x02\x01\x00", _der(RSA)[:-1], _der(RSA) + b"\0"],
+    ids=["empty", "garbage", "too long", "a beginning", "cut", "with a tail"],
+)
+def test_what_is_no_key_is_refused(der: bytes) -> None:
+    with pytest.raises(BadKey):
+        keeper.load(bytearray(der))
+
+
+def test_an_encrypted_key_is_refused() -> None:
+    with pytest.raises(BadKey):
+        keeper.load(
+            bytearray(RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ec.generate_private_key(ec.SECP224R1()),
+        lambda: ec.generate_private_key(ec.SECP256K1()),
+        lambda: rsa.generate_private_key(65537, 1024),  # noqa: S505 - it is to be refused
+        x25519.X25519PrivateKey.generate,
+        lambda: dsa.generate_private_key(1024),  # noqa: S505 - it is to be refused
+    ],
+    ids=["P-224", "secp256k1", "RSA 1024", "X25519", "DSA"],
+)
+def test_other_types_and_sizes_are_refused(make: Callable[[], object]) -> None:
+    with pytest.raises((BadKey, UnsupportedKey)):
+        keeper.load(_der(make()))
+
+
+def test_an_ec_key_with_another_ones_point_is_refused() -> None:
+    mine, other = (_der(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
+    mine[-64:] = other[-64:]
+    with pytest.raises(BadKey):
+        keeper.load(mine)
+
+
+def test_an_ec_key_with_a_point_off_the_curve_is_refused() -> None:
+    der = _der(ec.generate_private_key(ec.SECP256R1()))
+    der[-1] ^= 1
+    with pytest.raises(BadKey):
+        keeper.load(der)
+
+
+@pytest.mark.parametrize("at", range(30, 1190, 29))
+def test_an_rsa_key_with_a_damaged_part_is_refused_or_still_signs_rightly(at: int) -> None:
+    der = _der(RSA)
+    der[at] ^= 1
+    try:
+        candidate = keeper.load(der)
+    except (BadKey, UnsupportedKey):
+        return
+    signature = _held(candidate).sign(candidate.public.key_id, BY_NAME["rsa_pkcs1_sha256"], CONTENT)
+    RSA.public_key().verify(signature, CONTENT, padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_a_forgotten_key_signs_nothing() -> None:
+    candidate = keeper.generate("p-256")
+    held = _held(candidate)
+    held.forget(candidate.public.key_id)
+    with pytest.raises(NoSuchKey):
+        held.sign(candidate.public.key_id, BY_NAME["ecdsa_secp256r1_sha256"], CONTENT)
+
+
+def test_decrypting_gives_the_plaintext_and_something_for_garbage() -> None:
+    candidate = keeper.load(_der(RSA))
+    keeper.check_decrypts(candidate)
+    held = _held(candidate)
+    ciphertext = RSA.public_key().encrypt(b"secret", padding.PKCS1v15())
+    assert held.decrypt(candidate.public.key_id, ciphertext) == b"secret"
+    garbage = b"\0" + bytes(range(255))
+    assert held.decrypt(candidate.public.key_id, garbage) == held.decrypt(candidate.public.key_id, garbage)
+
+
+def test_a_ciphertext_beyond_the_modulus_fails_without_its_content() -> None:
+    candidate = keeper.load(_der(RSA))
+    with pytest.raises(OperationFailed, match="ValueError"):
+        _held(candidate).decrypt(candidate.public.key_id, b"\xff" * 256)
+
+
+def test_only_rsa_decrypts() -> None:
+    with pytest.raises(BadKey, match="p-256"):
+        keeper.check_decrypts(keeper.generate("p-256"))
+
+
+def test_a_candidate_shows_no_private_key() -> None:
+    assert "private" not in repr(keeper.generate("p-256"))
