@@ -209,6 +209,8 @@ def attempts(directory: Path, name: str, how: str = "do_handshake", timeout_s: s
     provider.install(timeout_s=float(timeout_s))
     identity = Identity(directory, name)
     server, client = server_context(identity), client_context(identity)
+    made: list[provider.SignatureMade] = []
+    provider.observe(made.append)
     tell(ready=True)
     for _line in sys.stdin:
         pair = Pair(server, client)
@@ -225,6 +227,8 @@ def attempts(directory: Path, name: str, how: str = "do_handshake", timeout_s: s
             }
         seen["seconds"] = time.monotonic() - begun
         seen["client"] = outcome_of(pair)
+        seen["observed"] = [(one.key_name, one.error) for one in made]
+        made.clear()
         tell(**seen)
 
 

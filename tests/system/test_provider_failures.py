@@ -30,6 +30,7 @@ def assert_failed(told: dict[str, Any], *words: str) -> None:
     """The server says what happened, and the client got no signature at all."""
     assert told["server"].startswith("kit agent: key 'mail': "), told
     assert told["kind"] == "AgentSSLError"
+    assert told["observed"] == [["mail", told["server"].removeprefix("kit agent: key 'mail': ")]]
     for word in words:
         assert word in told["server"]
     assert told["client"] not in ("done", *BAD_SIGNATURE)
@@ -38,6 +39,7 @@ def assert_failed(told: dict[str, Any], *words: str) -> None:
 def works(talk: Talk) -> None:
     told = talk.next()
     assert (told["server"], told["client"]) == ("", "done")
+    assert told["observed"] == [["mail", None]]
 
 
 @pytest.fixture(params=["rsa-2048", "p-256", "ed25519"])
@@ -138,6 +140,7 @@ def test_a_failure_inside_a_read_is_logged(identity: Identity) -> None:
         told = talk.next()
         assert told["server"]
         assert told["client"] not in ("done", *BAD_SIGNATURE)
+        assert told["kind"] == "SSLError"
         assert "kit agent: key 'mail': no agent" in talk.errors()
         with agent_with(identity.directory, identity):
             works(talk)

@@ -38,9 +38,9 @@ def _name(text: str) -> Any:
     return known or _names.setdefault(text, immortal(ffi.new("char[]", text.encode())))
 
 
-def read(params: Any, name: str) -> int | str | None:
+def read(params: Any, name: bytes) -> int | str | None:
     """The value of an entry that may come as number or as text; None where it is not given."""
-    param = lib.OSSL_PARAM_locate_const(params, name.encode())
+    param = lib.OSSL_PARAM_locate_const(params, name)
     if not param:
         return None
     if param.data_type == UTF8_STRING:

@@ -23,7 +23,11 @@ _HASHES = ("", "sha256", "sha384", "sha512")
 _HASH_NUMBERS = {
     name: number
     for number, hash_name in enumerate(_HASHES)
-    for name in {hash_name.upper(), hash_name.upper().replace("SHA", "SHA2-")}
+    for name in (
+        hash_name.encode(),
+        hash_name.upper().encode(),
+        hash_name.upper().replace("SHA", "SHA2-").encode(),
+    )
 }
 _PADDINGS = {1: 1, "pkcs1": 1, 6: 6, "pss": 6}
 _PSS = 6
@@ -49,10 +53,11 @@ def _digest_sign_init(context: Any, digest: Any, struct: Any, params: Any) -> in
     if struct:
         context.key = struct.key
     if digest:
-        name = ffi.string(digest).decode("ascii", "replace").upper()
-        if name not in _HASH_NUMBERS:
+        number = _HASH_NUMBERS.get(ffi.string(digest))
+        if number is None:
+            name = ffi.string(digest).decode("ascii", "replace")
             return fail(_key_name(context), UsageError(f"the agent does not sign with {name!r}"))
-        context.hash = _HASH_NUMBERS[name]
+        context.hash = number
     return _set(context, params)
 
 
@@ -64,7 +69,7 @@ def _set_ctx_params(context: Any, params: Any) -> int:
 def _set(context: Any, params: Any) -> int:
     if not params:
         return 1
-    padding, salt = read(params, "pad-mode"), read(params, "saltlen")
+    padding, salt = read(params, b"pad-mode"), read(params, b"saltlen")
     if padding is not None:
         if padding not in _PADDINGS:
             return fail(_key_name(context), UsageError(f"the agent has no RSA padding {padding!r}"))
