@@ -14,6 +14,7 @@ import pytest
 from kit.agent import extension, wire
 from kit.agent.policy import PURPOSES
 from kit.agent.schemes import KINDS, SCHEMES
+from kit.agent.startup import Limits
 from kit.cli import agent_views
 from kit.cli.main import root
 from kit.core import errors
@@ -187,6 +188,11 @@ def test_the_protocol_page_has_the_limits_of_the_codec() -> None:
     limits = _protocol("LIMITS")
     assert f"Message Ta {wire.MESSAGE_LIMIT} bytes" in limits
     assert f"Keys Ta {extension.KEYS_LIMIT}" in limits
+    of_agent = Limits()
+    assert f"Connections Ta {of_agent.connections}\n" in limits
+    assert f"To send a message once begun Ta {of_agent.message_s:g} seconds" in limits
+    assert f"To take an answer Ta {of_agent.unread_s:g} seconds" in limits
+    assert (of_agent.message_bytes, of_agent.keys) == (wire.MESSAGE_LIMIT, extension.KEYS_LIMIT)
 
 
 def _variables(page: str, heading: str) -> set[str]:
