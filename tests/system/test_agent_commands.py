@@ -198,6 +198,9 @@ def test_a_command_that_is_not_there_is_unavailable(home: Path) -> None:
     assert says(around(home, "no-such-command"), 69, "no command 'no-such-command'")
     (home / "file").write_text("")
     assert says(around(home, "./file"), 77, "no permission to run './file'")
+    (home / "file").write_text("#!/no/such/interpreter\n")
+    (home / "file").chmod(0o700)
+    assert says(around(home, "./file"), 69, "cannot run './file': no such file or directory")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

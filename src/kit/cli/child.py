@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -47,9 +48,10 @@ def _start(
     try:
         # One thread runs here, so that a function between fork and exec is safe.
         return subprocess.Popen(command, env=environment, preexec_fn=unblock)  # noqa: PLW1509
-    except FileNotFoundError:
-        raise Unavailable(f"no command {command[0]!r}") from None
-    except PermissionError:
-        raise NotPermitted(f"no permission to run {command[0]!r}") from None
     except OSError as error:
+        # Not by the error's kind: a directory of PATH that may not be searched makes it a PermissionError.
+        if shutil.which(command[0], os.F_OK) is None:
+            raise Unavailable(f"no command {command[0]!r}") from None
+        if isinstance(error, PermissionError):
+            raise NotPermitted(f"no permission to run {command[0]!r}") from None
         raise Unavailable(f"cannot run {command[0]!r}: {(error.strerror or 'failed').lower()}") from None
