@@ -19,6 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from kit.agent.launch import start_agent
 from kit.tls.certificates import throw_away
@@ -316,13 +324,6 @@ def test_the_next_handshake_works_once_the_agent_does(kit_program: str, short_tm
 
 
 def _add(pem: Path, name: str) -> Callable[[Any], None]:
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        load_pem_private_key,
-    )
-
     key = load_pem_private_key(pem.read_bytes(), None)
     der = bytearray(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
     return lambda client: client.add(name, der, ("tls-server",))
@@ -391,6 +392,26 @@ def test_a_key_that_is_not_the_certificates_is_refused(keys: Keys, kit: Kit) -> 
     done = kit("tls", "serve", "--cert", keys.pairs["rsa"][0], "--key", keys.pairs["ecdsa"][1])
     assert done.returncode == 2, done.stderr
     assert "cannot be served" in done.stderr
+
+
+def test_an_encrypted_key_is_not_asked_for_where_there_is_no_terminal(
+    keys: Keys, kit_program: str, short_tmp: Path
+) -> None:
+    encrypted = short_tmp / "key.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    encrypted.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    )
+    done = subprocess.run(
+        [kit_program, "tls", "serve", "--cert", keys.pairs["ecdsa"][0], "--key", str(encrypted)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        start_new_session=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"'{encrypted}' is encrypted, and there is no terminal" in done.stderr
 
 
 def test_a_taken_port_is_said(kit: Kit, echo: Serving) -> None:

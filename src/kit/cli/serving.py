@@ -49,7 +49,7 @@ def serve_tls(wish: Wish, output: Output) -> None:
     """Serve until the count is reached or a signal comes."""
     with ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="kit-") as directory:
         pairs, signed = _pairs(wish, Path(directory))
-        shown = contexts.Contexts(pairs, alpn=["http/1.1"] if wish.mode == "https" else [])
+        shown = contexts.Contexts(pairs, ["http/1.1"] if wish.mode == "https" else [], _ask)
     service = serve.Service(
         shown,
         _BEGINNINGS[wish.mode],
@@ -94,6 +94,16 @@ def _key_file(key: str, socket: str | None, handle: Path) -> Path:
         record = client.find(key.removeprefix(_AGENT))
     handle.write_text(encode(Handle(record.spki, record.key_name, path)))
     return handle
+
+
+def _ask(key: Path) -> bytearray:
+    from kit.agent.passphrase import source
+
+    try:
+        return source(None).ask(f"passphrase of '{key}'")
+    except UsageError:
+        hint = "add it to an agent with 'kit agent add', and name it"
+        raise UsageError(f"'{key}' is encrypted, and there is no terminal to ask on", hint=hint) from None
 
 
 def _is_handle(path: Path) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kit.core.errors import UsageError
@@ -31,10 +32,12 @@ class Observed:
 
 
 class Contexts:
-    """All that the server shows, by name."""
+    """All that the server shows, by name; `ask` is asked for the passphrase of an encrypted key file."""
 
-    def __init__(self, pairs: Sequence[Pair], alpn: Sequence[str] = ()) -> None:
-        self._alpn = list(alpn)
+    def __init__(
+        self, pairs: Sequence[Pair], alpn: Sequence[str] = (), ask: Callable[[Path], bytearray] | None = None
+    ) -> None:
+        self._alpn, self._ask = list(alpn), ask or _refuse
         self._now = threading.local()
         self._by_names: dict[tuple[str, ...], ssl.SSLContext] = {}
         self.leaves: dict[bytes, Leaf] = {}
@@ -68,7 +71,7 @@ class Contexts:
         names = tuple(sorted(name.lower() for name in leaf.names))
         if names not in self._by_names:
             self._by_names[names] = self._new()
-        _load_chain(self._by_names[names], pair)
+        _load_chain(self._by_names[names], pair, self._ask)
 
     def _new(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -97,11 +100,15 @@ def _is_exact(pattern: str, name: str) -> bool:
     return pattern.lower() == name.lower()
 
 
-def _load_chain(context: ssl.SSLContext, pair: Pair) -> None:
+def _refuse(key: Path) -> bytearray:
+    raise UsageError(f"'{key}' is encrypted", hint="add it to an agent with 'kit agent add', and name it")
+
+
+def _load_chain(context: ssl.SSLContext, pair: Pair, ask: Callable[[Path], bytearray]) -> None:
     try:
-        context.load_cert_chain(pair.certificate, pair.key)
+        context.load_cert_chain(pair.certificate, pair.key, password=lambda: ask(pair.key))
     except ssl.SSLError as error:
         reason = (error.reason or str(error)).lower().replace("_", " ")
         raise UsageError(f"'{pair.certificate}' and '{pair.key}' cannot be served: {reason}") from error
     except OSError as error:
-        raise UsageError(f"'{pair.key}' cannot be read: {error.strerror}") from error
+        raise UsageError(f"'{pair.key}' cannot be read: {(error.strerror or '').lower()}") from error
