@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from kit.agent.encoding import uint32
-from kit.core.errors import UsageError
+from kit.core.errors import Unavailable, UsageError
 
 _PARTS = ("n", "e", "d", "iqmp", "p", "q")
 # Twice what an RSA key of 8192 bits takes; a pipe holds 64 KiB, so neither side waits for the other.
@@ -22,7 +22,10 @@ def rsa_to_der(parts: Mapping[str, memoryview]) -> Iterator[memoryview]:
         raise UsageError("an RSA key that is too long")
     out = bytearray(_LIMIT)
     try:
-        size = _convert(parts, out)
+        try:
+            size = _convert(parts, out)
+        except OSError as error:
+            raise Unavailable(f"cannot convert an RSA key: {(error.strerror or 'failed').lower()}") from None
         if not size:
             raise UsageError("the numbers are no RSA key")
         with memoryview(out)[:size] as der:

@@ -8,7 +8,8 @@ import time
 
 # What a pipe takes at once without blocking (PIPE_BUF); a longer line is cut.
 _LINE_LIMIT = 4096
-# A hostile client must not fill the disk: a line for each of its attempts is 10 MB/s.
+# Of each event: a hostile client must not fill the disk (a line for each of its attempts is 10 MB/s), nor hide
+# other events by one.
 _LINES_A_SECOND = 50
 
 
@@ -19,18 +20,19 @@ class Journal:
         self._descriptor = descriptor
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
-        self._second = self._lines = self._left_out = 0
+        self._second = self._left_out = 0
+        self._lines: dict[str, int] = {}
 
     def event(self, event: str, **fields: object) -> None:
         """One line; texts are quoted, so that a key's name cannot forge another line."""
         now_s = time.time()
         if int(now_s) != self._second:
-            self._second, self._lines = int(now_s), 0
+            self._second, self._lines = int(now_s), {}
             missed, self._left_out = self._left_out, 0
             if missed:
                 self._write(now_s, "left-out", {"lines": missed})
-        self._lines += 1
-        if self._lines > _LINES_A_SECOND:
+        self._lines[event] = self._lines.get(event, 0) + 1
+        if self._lines[event] > _LINES_A_SECOND:
             self._left_out += 1
             return
         self._write(now_s, event, fields)

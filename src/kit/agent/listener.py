@@ -16,7 +16,8 @@ from pathlib import Path
 from kit.core.errors import NotPermitted, Unavailable
 from kit.core.paths import private_directory
 
-_BACKLOG = 128
+# A client that does not wait is told EAGAIN when it is full; the connections' limit is elsewhere.
+_BACKLOG = 1024
 
 
 class Listener:
