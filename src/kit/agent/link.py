@@ -64,8 +64,9 @@ class Link:
         self._socket.close()
 
     def __del__(self) -> None:
-        # A thread that ends takes its connection with it.
-        self._socket.close()
+        # A thread that ends takes its connection with it. A signal can end __init__ before there is one.
+        if hasattr(self, "_socket"):
+            self._socket.close()
 
     def _connect(self, deadline_s: float) -> None:
         while True:
