@@ -283,7 +283,7 @@ def signals(directory: Path, name: str, how: str, seed: str, count: str) -> None
                 armed = False
         except Raised as interrupt:
             armed = False
-            caught.append(interrupt)
+            caught.append(interrupt.with_traceback(None))
             ended = "interrupted"
         signal.setitimer(signal.ITIMER_REAL, 0)
         outcomes[f"{ended}, client {outcome_of(pair)}"] += 1
