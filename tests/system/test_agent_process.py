@@ -89,13 +89,18 @@ def test_status_shows_each_measure(agent: Running) -> None:
     assert measures["not dumpable"] == measures["no new privileges"] == "applied"
 
 
-# Root without capabilities may do to its processes what a plain user may do to his: with a dumpable agent
-# this program could do all of it.
+# Without capabilities, and without their coming back at exec (SECBIT_NOROOT), root may do to his processes
+# what a plain user may do to his: `sleep` is the control.
 _ATTACK = """
-import ctypes, errno, sys
+import ctypes, errno, os, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
+if os.geteuid() == 0:
+    assert libc.prctl(28, 1, 0, 0, 0) == 0
 assert libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
 from kit.agent.launch import start_agent
+with subprocess.Popen(["sleep", "60"]) as control:
+    open(f"/proc/{control.pid}/mem", "rb").close()
+    control.kill()
 with start_agent(sys.argv[1]) as agent:
     assert libc.ptrace(ctypes.c_long(16), agent.pid, None, None) == -1, "it can be traced"
     assert ctypes.get_errno() == errno.EPERM

@@ -8,8 +8,8 @@ import time
 
 # What a pipe takes at once without blocking (PIPE_BUF); a longer line is cut.
 _LINE_LIMIT = 4096
-# Of each event: a hostile client must not fill the disk (a line for each of its attempts is 10 MB/s), nor hide
-# other events by one.
+# Of each event: a hostile client must not fill the disk (a line for each of its attempts is 10 MB/s), nor
+# hide other events by one.
 _LINES_A_SECOND = 50
 
 

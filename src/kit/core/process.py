@@ -26,6 +26,10 @@ _PR_SET_NO_NEW_PRIVS, _PR_GET_NO_NEW_PRIVS = 38, 39
 _PR_SET_MDWE, _MDWE_REFUSE_EXEC_GAIN = 65, 1
 # asm-generic/mman.h; MCL_ONFAULT locks a page when it is first touched, so that unused stacks cost nothing.
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+# malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_CAP_IPC_LOCK = 14
+_ROOM_FOR_KEYS = 1024 * 1024  # an RSA key takes 5 KiB; the usual limit for locked memory is 8 MiB
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -124,9 +128,8 @@ def _no_executable_memory() -> str:
 
 def _lock_memory() -> str:
     """Keep memory out of the swap: all of it where that is allowed, else the heap as it is now."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    # With a limit, locking what comes would make the first allocation beyond it fail.
-    if limit == resource.RLIM_INFINITY or os.geteuid() == 0:
+    _prepare_heap()
+    if _may_lock_all():
         _call(_libc.mlockall, ctypes.c_int(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT))
         return "all of it"
     size = 0
@@ -134,6 +137,30 @@ def _lock_memory() -> str:
         _call(_libc.mlock, ctypes.c_void_p(start), ctypes.c_size_t(end - start))
         size += end - start
     return f"the first {size >> 10} KiB of the heap"
+
+
+def _may_lock_all() -> bool:
+    """Is there no limit? With one, locking what comes makes the first allocation beyond it fail."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    return limit == resource.RLIM_INFINITY or bool(_effective_capabilities() >> _CAP_IPC_LOCK & 1)
+
+
+def _effective_capabilities() -> int:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - as below
+        return next((int(line.split()[1], 16) for line in status if line.startswith("CapEff:")), 0)
+
+
+def _prepare_heap() -> None:
+    """Let every thread allocate from the one heap, and give that room now, so that keys come to lie in it."""
+    try:
+        _libc.mallopt(ctypes.c_int(_M_ARENA_MAX), ctypes.c_int(1))
+        _libc.mallopt(ctypes.c_int(_M_TRIM_THRESHOLD), ctypes.c_int(16 * _ROOM_FOR_KEYS))
+        _libc.mallopt(ctypes.c_int(_M_MMAP_THRESHOLD), ctypes.c_int(2 * _ROOM_FOR_KEYS))
+    except AttributeError:
+        return  # a C library without these; its heap is locked as it is
+    _libc.malloc.restype = ctypes.c_void_p
+    _libc.free(ctypes.c_void_p(_libc.malloc(ctypes.c_size_t(_ROOM_FOR_KEYS))))
+    _libc.mallopt(ctypes.c_int(_M_MMAP_THRESHOLD), ctypes.c_int(128 * 1024))
 
 
 def _heap() -> Iterator[tuple[int, int]]:
