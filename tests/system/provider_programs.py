@@ -114,8 +114,6 @@ def resumption(directory: Path) -> None:
 def threads(directory: Path) -> None:
     """Eight threads load every handle and handshake, all at once; each gets its own key."""
     wrong: list[str] = []
-    # A thread's connection ends with the thread, when its memory is freed.
-    warnings.filterwarnings("ignore", "unclosed <socket.*agent.sock", ResourceWarning)
 
     def work(seed: int) -> None:
         chance = random.Random(seed)

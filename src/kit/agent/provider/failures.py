@@ -43,8 +43,8 @@ class _Attempt:
     reason: KitError | None = None
     interrupt: BaseException | None = None
 
-    def explain(self, error: ssl.SSLError) -> AgentSSLError:
-        explained = AgentSSLError(error.errno, self.message)
+    def explained(self) -> AgentSSLError:
+        explained = AgentSSLError(ssl.SSL_ERROR_SSL, self.message)
         explained.library, explained.reason = "KIT", "AGENT_FAILED"
         explained.__cause__, self.reason = self.reason, None
         return explained
@@ -66,12 +66,12 @@ def watch(method: _F) -> _F:
         attempt = _Attempt()
         try:
             return method(*args, **kwargs)
-        except ssl.SSLError as error:
+        except OSError:  # SSLError among them; another where the peer left meanwhile
             if attempt.reason is None:
                 raise
             # Said aloud as well: some servers drop what a handshake raises.
             _log.error("%s", attempt.message)
-            raise attempt.explain(error)  # noqa: B904 -- it sets the cause
+            raise attempt.explained()  # noqa: B904 -- it has its cause
         finally:
             attempt.go_on()
 
@@ -112,7 +112,7 @@ def keep(_kind: type[BaseException], error: BaseException, _traceback: Traceback
     """
     attempt = _waiting(sys._getframe(1))
     if attempt is not None:
-        if error.__context__ is None:
+        if error.__context__ is None and error is not attempt.interrupt:
             error.__context__ = attempt.interrupt
         attempt.interrupt = error
         return
