@@ -154,6 +154,26 @@ def test_ssh_keygen_signs_and_verifies_with_a_key_of_the_agent(agent: Agent, kin
     assert agent.keys()["signer"]["signed"] == 1
 
 
+def test_git_signs_a_commit_with_a_key_of_the_agent(agent: Agent) -> None:
+    needs("git", "ssh-keygen")
+    public = generate(agent, "commits", "ed25519", "ssh")
+    (agent.directory / "allowed").write_text("me@test " + public.read_text())
+    settings = {
+        "user.name": "me",
+        "user.email": "me@test",
+        "user.signingKey": str(public),
+        "gpg.format": "ssh",
+        "gpg.ssh.allowedSignersFile": str(agent.directory / "allowed"),
+    }
+    git = ["git", *(part for item in settings.items() for part in ("-c", "=".join(item)))]
+    nowhere = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    assert agent.run(*git, "init", "-q", ".", extra=nowhere).returncode == 0
+    done = agent.run(*git, "commit", "-q", "-S", "--allow-empty", "-m", "signed", extra=nowhere)
+    assert done.returncode == 0, done.stderr
+    done = agent.run(*git, "verify-commit", "HEAD", extra=nowhere)
+    assert (done.returncode, "Good" in done.stderr) == (0, True), done.stderr
+
+
 def test_a_key_for_tls_servers_makes_no_ssh_signature(agent: Agent) -> None:
     public = generate(agent, "web", "p-256", "tls-server")
     done = sign_file(agent, public)

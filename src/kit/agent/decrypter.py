@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from kit.agent.loader import Form
 from kit.agent.passphrase import Passphrases, wipe
 from kit.core.errors import KitError, NegativeAnswer, Unavailable, UsageError
+from kit.core.waiting import await_readable
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _KEY, _ERROR, _INTERRUPTED = b"K", b"E", b"I"
@@ -47,6 +48,7 @@ def decrypted(encoded: memoryview, form: Form, path: str, passphrases: Passphras
     try:
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        await_readable(reading)
         _check(os.read(reading, 1), reading)
         yield reading
     except BaseException:

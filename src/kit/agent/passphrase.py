@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from kit.core.errors import UsageError
+from kit.core.waiting import await_readable
 
 # The longest line that a terminal hands over is 4096 bytes; ssh-agent takes as much.
 _LIMIT = 4096
@@ -119,7 +120,7 @@ def _line(descriptor: int) -> bytearray:
     """Up to a line end, which is not part of it; byte by byte, since the rest belongs to the next reader."""
     line, one = bytearray(_LIMIT), bytearray(1)
     have = 0
-    while os.readv(descriptor, [one]) and one != b"\n":
+    while _read(descriptor, one) and one != b"\n":
         if have == _LIMIT:
             wipe(line)
             raise UsageError(f"a passphrase of more than {_LIMIT} bytes")
@@ -129,3 +130,8 @@ def _line(descriptor: int) -> bytearray:
     secret = line[:have]
     wipe(line)
     return secret
+
+
+def _read(descriptor: int, one: bytearray) -> int:
+    await_readable(descriptor)
+    return os.readv(descriptor, [one])

@@ -16,6 +16,7 @@ from kit.cli.child import run_to_end
 from kit.cli.endings import ended_by_sigterm
 from kit.core.errors import Unavailable
 from kit.core.output import Output
+from kit.core.waiting import await_readable
 
 if TYPE_CHECKING:
     from kit.agent.client import AgentClient
@@ -70,6 +71,7 @@ def _in_foreground(wish: Wish, output: Output) -> int:
     signal.signal(signal.SIGTERM, _end_in_order)
     with start_agent(wish.socket, prepare=_adding(wish, output), log_path=wish.log) as running:
         show_start(running.pid, running.socket_path, wish.csh, output)
+        await_readable(os.pidfd_open(running.pid))  # of a process: when it ends
         status = running.wait()
     if status:
         raise Unavailable(f"the agent ended with status {status}")
