@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -146,6 +147,22 @@ def test_a_newcomer_beyond_the_limit_is_turned_away_and_old_ones_are_served(agen
         assert time.monotonic() < deadline
     with AgentClient(agent.socket_path) as client:
         assert client.status().rejected >= 1
+
+
+def test_without_descriptors_left_the_old_client_is_served_and_later_a_new_one(agent: Running) -> None:
+    with AgentClient(agent.socket_path, timeout_s=20) as client:
+        client.status()
+        # Some more than it has already: the log, the pipes, the client.
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (14, 14))
+        peers = [connect(agent) for _ in range(8)]
+        for _ in range(20):
+            assert client.status().pid == agent.pid
+        assert client.status().connections < 8
+        for peer in peers:
+            peer.close()
+        with connect(agent) as late:
+            late.sendall(LIST)
+            assert answers(late, 1) == [NO_KEYS]
 
 
 def test_a_key_that_is_made_keeps_nobody_waiting(agent: Running) -> None:
