@@ -8,8 +8,7 @@ Every operation may run in any thread.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -73,16 +72,20 @@ class Keeper:
     def sign(self, key_id: bytes, scheme: Scheme, content: bytes) -> bytes:
         """The signature in TLS's own form."""
         key = self._key(key_id)
-        with _operation("the signature failed"):
+        try:
             return _signer(key, scheme)(content)
+        except Exception as error:  # noqa: BLE001 - the library documents no list of them
+            raise _failed("the signature failed", error) from None
 
     def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
         """RSA PKCS#1 v1.5; a bad ciphertext of the right length decrypts to something, too."""
         key = self._key(key_id)
-        with _operation("the decryption failed"):
-            if not isinstance(key, rsa.RSAPrivateKey):
-                raise TypeError("not RSA")
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise OperationFailed("only an RSA key decrypts")
+        try:
             return key.decrypt(ciphertext, _PKCS1)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _failed("the decryption failed", error) from None
 
     def _key(self, key_id: bytes) -> PrivateKeyObject:
         try:
@@ -158,13 +161,9 @@ def _signer(key: PrivateKeyObject, scheme: Scheme) -> Callable[[bytes], bytes]:
 _PSS = {name: padding.PSS(padding.MGF1(h), h.digest_size) for name, h in _HASHES.items()}
 
 
-@contextmanager
-def _operation(failure: str) -> Iterator[None]:
-    """Whatever the library raises becomes a failure that tells nothing of the content."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - the library documents no list of them
-        raise OperationFailed(f"{failure} ({type(error).__name__})") from None
+def _failed(what: str, error: Exception) -> OperationFailed:
+    """The library's error by its class alone: its text might tell of the content."""
+    return OperationFailed(f"{what} ({type(error).__name__})")
 
 
 def _check_halves(key: PrivateKeyObject, public: PublicKey) -> None:
