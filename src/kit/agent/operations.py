@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kit.agent import keeper as keepers
 from kit.agent import policy
@@ -27,8 +27,7 @@ _QUICK_BITS = 256
 Get = Callable[[], Any]
 
 
-@dataclass(frozen=True)
-class Later:
+class Later(NamedTuple):
     """Work for a lane, then `finish` in the event loop, given how to get the work's result."""
 
     lane: str
