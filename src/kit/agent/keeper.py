@@ -55,15 +55,23 @@ class Candidate:
     private: PrivateKeyObject = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A key, and by a scheme's code how it signs with that, which takes a while to find out."""
+
+    private: PrivateKeyObject = field(repr=False)
+    signers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict, repr=False)
+
+
 class Keeper:
     """Private keys by the key_id of their public side."""
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, PrivateKeyObject] = {}
+        self._keys: dict[bytes, _Held] = {}
 
     def hold(self, candidate: Candidate) -> None:
         """Hold the key from now on."""
-        self._keys[candidate.public.key_id] = candidate.private
+        self._keys[candidate.public.key_id] = _Held(candidate.private)
 
     def forget(self, key_id: bytes) -> None:
         """Let the key go; OpenSSL wipes its numbers when the last operation with it ends."""
@@ -71,15 +79,18 @@ class Keeper:
 
     def sign(self, key_id: bytes, scheme: Scheme, content: bytes) -> bytes:
         """The signature in TLS's own form."""
-        key = self._key(key_id)
+        held = self._held(key_id)
         try:
-            return _signer(key, scheme)(content)
+            signer = held.signers.get(scheme.code)
+            if signer is None:
+                signer = held.signers[scheme.code] = _signer(held.private, scheme)
+            return signer(content)
         except Exception as error:  # noqa: BLE001 - the library documents no list of them
             raise _failed("the signature failed", error) from None
 
     def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
         """RSA PKCS#1 v1.5; a bad ciphertext of the right length decrypts to something, too."""
-        key = self._key(key_id)
+        key = self._held(key_id).private
         if not isinstance(key, rsa.RSAPrivateKey):
             raise OperationFailed("only an RSA key decrypts")
         try:
@@ -87,7 +98,7 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - as above
             raise _failed("the decryption failed", error) from None
 
-    def _key(self, key_id: bytes) -> PrivateKeyObject:
+    def _held(self, key_id: bytes) -> _Held:
         try:
             return self._keys[key_id]
         except KeyError:
@@ -152,7 +163,8 @@ def _signer(key: PrivateKeyObject, scheme: Scheme) -> Callable[[bytes], bytes]:
         return key.sign
     algorithm = _HASHES[scheme.hash_name]
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return lambda content: key.sign(content, ec.ECDSA(algorithm))
+        ecdsa = ec.ECDSA(algorithm)
+        return lambda content: key.sign(content, ecdsa)
     pad = _PSS[scheme.hash_name] if scheme.pss else _PKCS1
     return lambda content: key.sign(content, pad, algorithm)
 

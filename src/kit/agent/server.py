@@ -19,7 +19,7 @@ from typing import Any
 from kit.agent.connection import Closed, Connection
 from kit.agent.lanes import Lanes
 from kit.agent.listener import Listener
-from kit.agent.operations import ADD, GENERATE, SIGN, UNLOCK, Later, Log
+from kit.agent.operations import ADD, BRIEF, GENERATE, SIGN, UNLOCK, Later, Log
 from kit.agent.service import Service
 from kit.agent.startup import Limits
 from kit.core.errors import ProtocolError
@@ -49,7 +49,8 @@ class Server:
         self._stop_s = self._accept_again_s = 0.0
         self._wake_read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         cores = len(os.sched_getaffinity(0))
-        self._lanes = Lanes({SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}, self.wake_fd)
+        self._brief: list[tuple[Connection, Later]] = []
+        self._lanes = Lanes({BRIEF: cores, SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}, self.wake_fd)
         self.watch(self._wake_read, self._woken)
         self.watch(listener.socket, self._accept)
 
@@ -66,6 +67,7 @@ class Server:
         while not (self._stop_s and self._drained()):
             for key, _ in self._selector.select(self._timeout_s() if self._lanes.may_sleep() else 0):
                 key.data()
+            self._do_brief()
             self._collect()
             if self._waiting or self._accept_again_s:
                 self._tick(time.monotonic())
@@ -184,7 +186,10 @@ class Server:
         answer = self._service.handle(message)
         if isinstance(answer, Later):
             connection.busy = True
-            self._lanes.submit(answer.lane, (connection, answer), answer.work)
+            if answer.lane == BRIEF:
+                self._brief.append((connection, answer))
+            else:
+                self._lanes.submit(answer.lane, (connection, answer), answer.work)
         else:
             self._reply(connection, answer)
 
@@ -205,6 +210,16 @@ class Server:
             raise Closed
         if connection.interest != _READ:
             self._await(connection, _READ)
+
+    def _do_brief(self) -> None:
+        """A single client's brief work is done here: to wake a thread for it would take it longer."""
+        work, self._brief = self._brief, []
+        alone = len(work) == 1 and self._lanes.idle
+        for connection, later in work:
+            if alone:
+                self._guard(connection, partial(self._finish, later, later.work))
+            else:
+                self._lanes.submit(BRIEF, (connection, later), later.work)
 
     def _woken(self) -> None:
         os.read(self._wake_read, 4096)
