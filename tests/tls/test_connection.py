@@ -54,3 +54,19 @@ def test_a_resolver_that_hangs_is_given_up_at_the_deadline(monkeypatch: pytest.M
 def test_a_deadline_that_has_passed_says_so() -> None:
     with pytest.raises(TimeoutError):
         Deadline(0).left_s()
+
+
+def test_localhost_is_this_machine_whatever_its_files_and_name_servers_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    real = socket.getaddrinfo
+
+    def note(host: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    addresses = resolve(Target("LocalHost.", 4433), Deadline(5))
+    assert {host for _, host, _, _ in addresses} <= {"127.0.0.1", "::1"}
+    assert asked == [None]
