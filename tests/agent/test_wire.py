@@ -254,10 +254,9 @@ def yes_man(path: Path) -> Iterator[list[bytes]]:
 
 def ssh_add(folder: Path, *arguments: str) -> list[bytes]:
     """What ssh-add says to its agent."""
-    path = folder / "agent"
+    path, command = folder / "agent", [find("ssh-add"), *arguments]
     with yes_man(path) as heard:
         environment = {**os.environ, "SSH_AUTH_SOCK": str(path)}
-        command = [find("ssh-add"), *arguments]
         subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, timeout=20, check=False, capture_output=True
         )
