@@ -25,19 +25,12 @@ class Lanes:
         self._wake_fd = wake_fd
         self._queues: dict[str, SimpleQueue[tuple[Any, Get]]] = {}
         self._asleep = False
-        self._under_way = 0
         self._finished: deque[tuple[Any, Get]] = deque()
-
-    @property
-    def idle(self) -> bool:
-        """Is everything that was submitted collected?"""
-        return not self._under_way
 
     def submit(self, lane: str, owner: Any, work: Get) -> None:
         """Have `work` done; its owner gets the result from `collect`."""
         if lane not in self._queues:
             self._open(lane)
-        self._under_way += 1
         self._queues[lane].put((owner, work))
 
     def collect(self) -> list[tuple[Any, Get]]:
@@ -46,7 +39,6 @@ class Lanes:
         done = []
         while self._finished:
             done.append(self._finished.popleft())
-        self._under_way -= len(done)
         return done
 
     def may_sleep(self) -> bool:

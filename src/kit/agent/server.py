@@ -50,7 +50,8 @@ class Server:
         self._wake_read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         cores = len(os.sched_getaffinity(0))
         self._brief: list[tuple[Connection, Later]] = []
-        self._lanes = Lanes({BRIEF: cores, SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}, self.wake_fd)
+        widths = {BRIEF: max(1, cores - 1), SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}
+        self._lanes = Lanes(widths, self.wake_fd)
         self.watch(self._wake_read, self._woken)
         self.watch(listener.socket, self._accept)
 
@@ -212,14 +213,15 @@ class Server:
             self._await(connection, _READ)
 
     def _do_brief(self) -> None:
-        """A single client's brief work is done here: to wake a thread for it would take it longer."""
+        """Do one piece of brief work here, and give the others to the lane.
+
+        For a single client no thread has to wake, and for many the loop's core signs, too.
+        """
         work, self._brief = self._brief, []
-        alone = len(work) == 1 and self._lanes.idle
-        for connection, later in work:
-            if alone:
-                self._guard(connection, partial(self._finish, later, later.work))
-            else:
-                self._lanes.submit(BRIEF, (connection, later), later.work)
+        for connection, later in work[1:]:
+            self._lanes.submit(BRIEF, (connection, later), later.work)
+        for connection, later in work[:1]:
+            self._guard(connection, partial(self._finish, later, later.work))
 
     def _woken(self) -> None:
         os.read(self._wake_read, 4096)
