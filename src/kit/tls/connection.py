@@ -98,9 +98,9 @@ def resolve(target: Target, deadline: Deadline) -> list[Address]:
 
 def _resolve(target: Target, answers: queue.SimpleQueue[list[Address] | OSError]) -> None:
     # RFC 6761, section 6.3: no name server is asked for it; a minimal system has no /etc/hosts that knows it.
-    host = None if target.host.rstrip(".").lower() == "localhost" else target.host
+    asked = None if target.host.rstrip(".").lower() == "localhost" else target.host
     try:
-        found = socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(asked, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
         answers.put(error)
         return
