@@ -19,8 +19,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from kit.agent.loader import Form
 from kit.agent.passphrase import Passphrases, wipe
+from kit.agent.sealed import Form, Sealed
 from kit.core.errors import KitError, NegativeAnswer, Unavailable, UsageError
 from kit.core.waiting import await_readable
 
@@ -37,14 +37,14 @@ _LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {
 
 
 @contextlib.contextmanager
-def decrypted(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> Iterator[int]:
-    """A descriptor with the PKCS#8 DER of the key in `encoded`, whose memory may be wiped once inside."""
+def decrypted(sealed: Sealed, path: str, passphrases: Passphrases) -> Iterator[int]:
+    """A descriptor with the PKCS#8 DER of the sealed key, whose memory may be wiped once inside."""
     reading, writing = os.pipe()
     # A signal between fork and try would leave the child at its prompt, and the terminal without echo.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if not child:
-        _run_child(writing, lambda: _convert(encoded, form, path, passphrases))
+        _run_child(writing, lambda: _convert(sealed, path, passphrases))
     try:
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -109,24 +109,24 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _convert(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> bytes:
-    key = _open(encoded, form, path, passphrases)
+def _convert(sealed: Sealed, path: str, passphrases: Passphrases) -> bytes:
+    key = _open(sealed, path, passphrases)
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-def _open(encoded: memoryview, form: Form, path: str, passphrases: Passphrases) -> PrivateKeyTypes:
+def _open(sealed: Sealed, path: str, passphrases: Passphrases) -> PrivateKeyTypes:
     try:
-        return _LOADERS[form](encoded, None)
+        return _LOADERS[sealed.form](sealed.encoded, None)
     except TypeError:
         pass  # encrypted, and otherwise well-formed: worth asking for the passphrase
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"its {form} form cannot be read") from error
+        raise UsageError(f"its {sealed.form} form cannot be read") from error
     for _ in range(passphrases.tries):
         passphrase = passphrases.ask(f"passphrase for {path!r}")
         try:
-            return _LOADERS[form](encoded, bytes(passphrase))
+            return _LOADERS[sealed.form](sealed.encoded, bytes(passphrase))
         except UnsupportedAlgorithm as error:
             raise UsageError(f"its encryption is not supported: {error}") from error
         except (ValueError, TypeError):

@@ -17,9 +17,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kit.agent.passphrase import Passphrases, source
+from kit.agent.sealed import Form, Sealed
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 
 # A PEM file of RSA 8192 has 6,400 bytes; the rest is room for a chain of certificates beside the key.
@@ -68,22 +68,6 @@ class _Block:
     end: int
 
 
-class Form(StrEnum):
-    """How a key is encoded that only the child can read."""
-
-    PEM = "PEM"
-    DER = "DER"
-    SSH = "OpenSSH"
-
-
-@dataclass(frozen=True)
-class _Sealed:
-    """What only a child may open."""
-
-    encoded: memoryview
-    form: Form
-
-
 @contextlib.contextmanager
 def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]) -> Iterator[memoryview]:
     """The key in `path` as DER (PKCS#8, PKCS#1 or SEC 1), wiped at the end of the with block.
@@ -98,7 +82,7 @@ def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]
             if sealed := _to_der(secret):
                 from kit.agent.decrypter import decrypted  # loads cryptography: not for every file
 
-                with decrypted(sealed.encoded, sealed.form, path, passphrases) as descriptor:
+                with decrypted(sealed, path, passphrases) as descriptor:
                     secret.wipe()
                     secret.read_from(descriptor)
             _check_outer(secret)
@@ -148,18 +132,18 @@ def _check_file(status: os.stat_result, path: str, note: Callable[[str], None]) 
         note(f"kit: note: others than you can read {path!r} (mode {stat.S_IMODE(mode):04o})")
 
 
-def _to_der(secret: SecretBuffer) -> _Sealed | None:
+def _to_der(secret: SecretBuffer) -> Sealed | None:
     """Make the memory hold DER, or say what of it a child has to decrypt or convert."""
     memory = secret.memory
     if secret.size > 2 and memory[0] == _SEQUENCE:
         # PKCS#8's EncryptedPrivateKeyInfo begins with an algorithm, the others with their version.
         encrypted = memory[_header(secret)] == _SEQUENCE
-        return _Sealed(memoryview(memory)[: secret.size], Form.DER) if encrypted else None
+        return Sealed(memoryview(memory)[: secret.size], Form.DER) if encrypted else None
     block = _find_key(secret)
     encrypted = memory.find(b"Proc-Type:", block.body, block.body_end) >= 0
     if encrypted or block.label in _CONVERTED:
         form = Form.SSH if block.label == "OPENSSH PRIVATE KEY" else Form.PEM
-        return _Sealed(memoryview(memory)[block.begin : block.end], form)
+        return Sealed(memoryview(memory)[block.begin : block.end], form)
     _decode_in_place(secret, block.body, block.body_end)
     return None
 
