@@ -80,6 +80,8 @@ def test_nobody_there_is_one_line_and_69(kit: Kit) -> None:
             ("-t", "nan", "h"),
             ("-t", "inf", "h"),
             ("--ca", "/dev/null", "h"),
+            ("--starttls", "smtp"),
+            ("--want", "rsa"),
         ),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kit.cli.options import json_option, socket_option, timeout_option
+from kit.core.errors import UsageError
 from kit.core.output import Output
 
 
@@ -34,9 +35,7 @@ def probe(
 ) -> int:
     """Try {TLS 1.2, 1.3} x {RSA, ECDSA}, each by itself; without HOST, show kit's own servers."""
     if target is None:
-        from kit.cli.demonstration import demonstrate
-
-        return demonstrate(output)
+        return _demonstrate(output, starttls=starttls, ca=ca_file, servername=servername, want=want)
     from kit.tls import report, verdict
     from kit.tls.probe import probe_target
 
@@ -48,6 +47,16 @@ def probe(
     if error:
         raise error
     return verdict.exit_status(cells, wanted)
+
+
+def _demonstrate(output: Output, **given: str | None) -> int:
+    """What is asked of a server needs one: the demonstration would leave it out without a word."""
+    from kit.cli.demonstration import demonstrate
+
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"--{option} needs a HOST to probe", hint="try 'kit tls probe --help'")
+    return demonstrate(output)
 
 
 @tls.command()
