@@ -1,14 +1,17 @@
-"""One client's connection: whole messages in, answers out, never more than one message ahead of the answer.
+"""One client's connection: whole messages in, answers out, one message after the other.
 
-Only what is missing to the end of a message is read: what a client sends ahead stays in the system's buffer,
-where it costs that client and not the agent.
+A message that has begun is read to its end and no further, a new one with what little stands behind it, since
+most come whole and alone. What a client sends ahead stays in the system's buffer, where it costs that client.
 """
 
 from __future__ import annotations
 
 import socket
 
-from kit.core.framing import FrameReader
+from kit.core.framing import PREFIX, FrameReader
+
+# Longer than a request to sign, and all that is read ahead.
+_AT_ONCE = 1024
 
 
 class Closed(Exception):
@@ -18,7 +21,7 @@ class Closed(Exception):
 class Connection:
     """A non-blocking socket, the message that is coming, the answer that is going."""
 
-    __slots__ = ("_out", "_reader", "busy", "due_s", "interest", "message", "number", "socket")
+    __slots__ = ("_ahead", "_out", "_reader", "busy", "due_s", "interest", "message", "number", "socket")
 
     def __init__(self, client: socket.socket, number: int, message_limit: int) -> None:
         self.socket = client
@@ -28,6 +31,7 @@ class Connection:
         self.busy = False  # a lane works for it
         self.message = bytearray()
         self._reader = FrameReader(message_limit)
+        self._ahead = bytearray()
         self._out = memoryview(b"")
 
     @property
@@ -40,23 +44,46 @@ class Connection:
         """Is a part of an answer left to send?"""
         return len(self._out) > 0
 
+    @property
+    def sent_ahead(self) -> bool:
+        """Is something here that was read behind a message?"""
+        return len(self._ahead) > 0
+
     def receive(self, buffer: memoryview) -> bytearray | None:
         """Read through `buffer` up to the end of one message; None if that is yet to come."""
+        if self._ahead:
+            ahead, self._ahead = self._ahead, bytearray()
+            message = self._take(memoryview(ahead))
+            ahead[:] = bytes(len(ahead))
+            if message is not None:
+                return message
         while True:
-            part = buffer[: self._reader.missing]
+            missing = self._reader.missing
+            part = buffer[: _AT_ONCE if missing == PREFIX else missing]
             try:
                 got = self.socket.recv_into(part)
             except BlockingIOError:
                 return None
             if not got:
                 raise Closed
-            message = self._reader.take(part[:got])
+            message = self._take(part[:got])
             part[:got] = bytes(got)
             if message is not None:
                 return message
             if got < len(part):
                 # The rest is under way; the loop tells when it is there.
                 return None
+
+    def _take(self, data: memoryview) -> bytearray | None:
+        """The message that `data` completes; what stands behind it is kept."""
+        while data:
+            part = data[: self._reader.missing]
+            data = data[len(part) :]
+            message = self._reader.take(part)
+            if message is not None:
+                self._ahead += data
+                return message
+        return None
 
     def send(self, answer: bytearray | memoryview) -> None:
         """Send what the client takes now, and keep the rest for the next time it is ready."""
@@ -73,6 +100,7 @@ class Connection:
     def close(self) -> None:
         """End it; a message that a lane works on is wiped after that."""
         self._reader.wipe()
+        self._ahead[:] = bytes(len(self._ahead))
         if not self.busy:
             self.wipe_message()
         self.socket.close()

@@ -50,6 +50,7 @@ class Server:
         self._wake_read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         cores = len(os.sched_getaffinity(0))
         self._brief: list[tuple[Connection, Later]] = []
+        self._again: list[Connection] = []  # those who sent ahead
         widths = {BRIEF: max(1, cores - 1), SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}
         self._lanes = Lanes(widths, self.wake_fd)
         self.watch(self._wake_read, self._woken)
@@ -66,8 +67,9 @@ class Server:
         """Serve until asked to stop, then finish the answers in flight."""
         operations = self._service.operations
         while not (self._stop_s and self._drained()):
-            for key, _ in self._selector.select(self._timeout_s() if self._lanes.may_sleep() else 0):
+            for key, _ in self._selector.select(self._timeout_s() if self._may_sleep() else 0):
                 key.data()
+            self._read_again()
             self._do_brief()
             self._collect()
             if self._waiting or self._accept_again_s:
@@ -75,6 +77,9 @@ class Server:
             operations.expire()
             if self._service.stopping and not self._stop_s:
                 self._stop()
+
+    def _may_sleep(self) -> bool:
+        return not self._again and self._lanes.may_sleep()
 
     def ask_to_stop(self) -> None:
         """Stop soon; may be called by a signal's handler, in the middle of anything."""
@@ -211,6 +216,15 @@ class Server:
             raise Closed
         if connection.interest != _READ:
             self._await(connection, _READ)
+        if connection.sent_ahead:
+            self._again.append(connection)
+
+    def _read_again(self) -> None:
+        """No event tells of what was read already."""
+        waiting, self._again = self._again, []
+        for connection in waiting:
+            if connection in self._connections and connection.sent_ahead and not connection.busy:
+                self._guard(connection, self._read)
 
     def _do_brief(self) -> None:
         """Do one piece of brief work here, and give the others to the lane.
