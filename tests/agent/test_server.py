@@ -75,6 +75,27 @@ def test_half_a_message_has_its_time_and_no_more(agent: Running) -> None:
         assert answers(other, 1) == [NO_KEYS]
 
 
+def test_half_a_message_behind_a_whole_one_has_its_time_too(agent: Running) -> None:
+    with connect(agent) as peer:
+        peer.sendall(LIST + LIST[:3])
+        assert answers(peer, 2) == [NO_KEYS]
+    with connect(agent) as peer:
+        peer.sendall(LIST + LIST[:3])
+        peer.sendall(LIST[3:] + LIST)
+        assert answers(peer, 3) == [NO_KEYS] * 3
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 1023, 1024, 1025, 1500])
+def test_messages_may_come_in_pieces_of_any_size(agent: Running, size: int) -> None:
+    large = bytes(frame(bytes([99]), bytes(60 if size < 10 else 3000)))
+    stream = (LIST + large + LIST) * 2
+    with connect(agent) as peer:
+        for start in range(0, len(stream), size):
+            peer.sendall(stream[start : start + size])
+            os.sched_yield()  # so that some arrive alone
+        assert answers(peer, 6) == [NO_KEYS, wire.failure(), NO_KEYS] * 2
+
+
 def test_one_byte_now_and_then_does_not_stretch_that_time(agent: Running) -> None:
     with connect(agent) as peer:
         message = frame(bytes([wire.EXTENSION]), string("status@kit"), bytes(200))
