@@ -240,6 +240,19 @@ def test_no_terminal_means_a_hint_at_the_option(tmp_path: Path) -> None:
     assert "--passphrase-fd" in done.stdout
 
 
+def test_without_bcrypt_an_encrypted_openssh_file_means_a_hint_at_the_extra(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; sys.modules['bcrypt'] = None; from kit.agent.loader import private_key\n"
+        "from kit.agent.passphrase import source; from kit.core.errors import UsageError\n"
+        "try:\n with private_key(sys.argv[1], source(0), print): pass\n"
+        "except UsageError as error: print(error.hint)\n"
+    )
+    file = save(tmp_path / "id", KEYS["ec"].private_bytes(PEM, OPENSSH, BestAvailableEncryption(b"open")))
+    command = [sys.executable, "-c", program, file]
+    done = subprocess.run(command, input="open\n", capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "install kit[ssh], or add the key with ssh-add\n", done.stderr
+
+
 NAIVE = """
 import sys
 from cryptography.hazmat.primitives.serialization import load_pem_private_key

@@ -36,6 +36,9 @@ _LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {
 }
 
 
+_HINTS = {Form.SSH: "install kit[ssh], or add the key with ssh-add"}
+
+
 @contextlib.contextmanager
 def decrypted(sealed: Sealed, path: str, passphrases: Passphrases) -> Iterator[int]:
     """A descriptor with the PKCS#8 DER of the sealed key, whose memory may be wiped once inside."""
@@ -128,7 +131,9 @@ def _open(sealed: Sealed, path: str, passphrases: Passphrases) -> PrivateKeyType
         try:
             return _LOADERS[sealed.form](sealed.encoded, bytes(passphrase))
         except UnsupportedAlgorithm as error:
-            raise UsageError(f"its encryption is not supported: {error}") from error
+            raise UsageError(
+                f"its encryption is not supported: {error}", hint=_HINTS.get(sealed.form)
+            ) from error
         except (ValueError, TypeError):
             continue  # TypeError: no passphrase at all was typed
         finally:
