@@ -84,7 +84,7 @@ def _silence_stdout() -> None:
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kit", message="%(prog)s %(version)s")
 def root() -> None:
-    """Keys in a process of their own, TLS handshakes tested, OpenEEG captured."""
+    """Keys in a process of their own, TLS handshakes tested."""
 
 
 root.add_command(agent)
