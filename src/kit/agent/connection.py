@@ -54,7 +54,6 @@ class Connection:
         if self._ahead:
             ahead, self._ahead = self._ahead, bytearray()
             message = self._take(memoryview(ahead))
-            ahead[:] = bytes(len(ahead))
             if message is not None:
                 return message
         while True:
@@ -67,7 +66,6 @@ class Connection:
             if not got:
                 raise Closed
             message = self._take(part[:got])
-            part[:got] = bytes(got)
             if message is not None:
                 return message
             if got < len(part):
@@ -75,15 +73,19 @@ class Connection:
                 return None
 
     def _take(self, data: memoryview) -> bytearray | None:
-        """The message that `data` completes; what stands behind it is kept."""
-        while data:
-            part = data[: self._reader.missing]
-            data = data[len(part) :]
-            message = self._reader.take(part)
-            if message is not None:
-                self._ahead += data
-                return message
-        return None
+        """The message that `data` completes; what stands behind it is kept. `data` is wiped in any case."""
+        rest = data
+        try:
+            while rest:
+                part = rest[: self._reader.missing]
+                rest = rest[len(part) :]
+                message = self._reader.take(part)
+                if message is not None:
+                    self._ahead += rest
+                    return message
+            return None
+        finally:
+            data[:] = bytes(len(data))
 
     def send(self, answer: bytearray | memoryview) -> None:
         """Send what the client takes now, and keep the rest for the next time it is ready."""
