@@ -19,8 +19,7 @@ from kit.agent.lock import Lock
 from kit.agent.schemes import KINDS, KeyType, Scheme
 from kit.core.errors import KitError, UsageError
 
-# Lanes: what runs beside the event loop, each beside the others. What is BRIEF may also be done in the loop,
-# if nobody waits for that.
+# Lanes: what runs beside the event loop, each beside the others. Of what is BRIEF the loop does some itself.
 BRIEF, SIGN, ADD, GENERATE, UNLOCK = "brief", "sign", "add", "generate", "unlock"
 # P-256 and Ed25519 take 30 µs, about as much as handing over to a thread and back; P-384 takes 350 µs.
 _QUICK_BITS = 256

@@ -231,11 +231,13 @@ class Server:
 
         For a single client no thread has to wake, and for many the loop's core signs, too.
         """
-        work, self._brief = self._brief, []
-        for connection, later in work[1:]:
-            self._lanes.submit(BRIEF, (connection, later), later.work)
-        for connection, later in work[:1]:
-            self._guard(connection, partial(self._finish, later, later.work))
+        if not self._brief:
+            return
+        (connection, later), *others = self._brief
+        self._brief = []
+        for other in others:
+            self._lanes.submit(BRIEF, other, other[1].work)
+        self._guard(connection, partial(self._finish, later, later.work))
 
     def _woken(self) -> None:
         os.read(self._wake_read, 4096)
