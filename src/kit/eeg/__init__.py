@@ -1,0 +1,1 @@
+"""OpenEEG capture: packets from a serial line, what was lost and why."""

@@ -1,0 +1,27 @@
+"""Times for a stream that carries none: by the sequence number, at the nominal rate. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+NOMINAL_RATE_HZ = Fraction(256)
+
+
+@dataclass(frozen=True)
+class Dating:
+    """The packet with sequence number 0 at `start_us` (microseconds since 1970), the others at the rate."""
+
+    start_us: int = 0
+    rate_hz: Fraction = NOMINAL_RATE_HZ
+
+    def wall_us(self, sequence: int) -> int:
+        """The time of a packet, rounded down to a microsecond."""
+        period_us = 1_000_000 / self.rate_hz
+        return self.start_us + sequence * period_us.numerator // period_us.denominator
+
+    def walls_us(self, sequence: int, count: int) -> list[int]:
+        """The times of `count` packets from `sequence` on."""
+        period_us = 1_000_000 / self.rate_hz
+        start_us, numerator, denominator = self.start_us, period_us.numerator, period_us.denominator
+        return [start_us + k * numerator // denominator for k in range(sequence, sequence + count)]

@@ -1,0 +1,176 @@
+"""OpenEEG P2: 17 bytes a packet, found in any stream of bytes.
+
+    0, 1    A5 5A
+    2       version, 02
+    3       packet counter, 0 to 255
+    4 … 15  six channels, 16 bits big-endian, 10-bit values: a high byte is 0 to 3
+    16      switches: four in the low nibble, the high nibble is not defined
+
+`A5 5A` stands inside a good packet at one place only, the last low byte and a switches byte of 5A. So a good
+packet is cut short by another good one only in its last two bytes; of two that overlap there, the first is the
+one that lost its end. Pure. Source: the format comments of the ModularEEG firmware.
+"""
+
+from __future__ import annotations
+
+import re
+from struct import Struct
+
+from kit.eeg.records import Layout, Packet, Skipped, Span, Stretch
+
+SIZE = 17
+PERIOD = 256
+VERSION = 2
+# A run of noise is handed out in pieces, so that it takes no memory to speak of and is told of in time.
+SKIPPED_LIMIT = 1024
+
+_SYNC = b"\xa5\x5a\x02"
+_GOOD = rb"\xa5\x5a\x02[\x00-\xff]" + rb"[\x00-\x03][\x00-\xff]" * 6 + rb"[\x00-\xff]"
+_CHAIN = re.compile(rb"(?:" + _GOOD + rb")++")
+_ROW = Struct(">3xB6HB")
+
+
+def _counters(data: bytes) -> bytes:
+    return data[3::SIZE]
+
+
+def _packets(data: bytes, offset: int) -> list[Packet]:
+    return [
+        Packet(offset + index * SIZE, VERSION, row[0], row[1:7], row[7] & 15, row[7] >> 4)
+        for index, row in enumerate(_ROW.iter_unpack(data))
+    ]
+
+
+LAYOUT = Layout("p2", VERSION, SIZE, PERIOD, 6, _counters, _packets)
+
+
+def encode(packet: Packet) -> bytes:
+    """The packet's 17 bytes; raises ValueError for one that P2 cannot say."""
+    if len(packet.channels) != 6 or not all(0 <= value < 1024 for value in packet.channels):
+        raise ValueError(f"P2 has six channels of 0 to 1023, not {packet.channels}")
+    buttons = 15 if packet.buttons is None else packet.buttons
+    if not 0 <= packet.counter < PERIOD or not 0 <= buttons < 16 or not 0 <= packet.auxiliary < 16:
+        raise ValueError(f"P2 cannot say {packet}")
+    body = b"".join(value.to_bytes(2, "big") for value in packet.channels)
+    return _SYNC + bytes([packet.counter]) + body + bytes([packet.auxiliary << 4 | buttons])
+
+
+class Decoder:
+    """Bytes in at any chunking, packets and skipped bytes out: every byte is in exactly one of them."""
+
+    def __init__(self, offset: int = 0) -> None:
+        self._held = b""
+        self._offset = offset  # of the first held byte
+        self._noise = Noise()
+
+    def feed(self, data: bytes) -> list[Packet | Skipped]:
+        """The events that `data` completes."""
+        return events(self.scan(data))
+
+    def finish(self) -> list[Packet | Skipped]:
+        """The stream ended: the events of the bytes that are still held."""
+        return events(self.scan_rest())
+
+    def scan(self, data: bytes) -> list[Span]:
+        """As `feed`, with packets that follow each other in one stretch."""
+        return self._scan(self._held + data, final=False)
+
+    def scan_rest(self) -> list[Span]:
+        """As `finish`, in stretches."""
+        spans = self._scan(self._held, final=True)
+        return spans + self._noise.flush()
+
+    def _scan(self, data: bytes, final: bool) -> list[Span]:
+        spans: list[Span] = []
+        at, end = 0, len(data)
+        while at < end:
+            until = self._good_until(data, at, final)
+            if until > at:
+                spans += self._noise.flush()
+                spans.append(Stretch(LAYOUT, self._offset + at, data[at:until]))
+                at = until
+            elif not final and _may_become_good(data, at):
+                break
+            else:
+                until = _next_start(data, at + 1)
+                spans += self._noise.add(self._offset + at, data[at:until])
+                at = until
+        self._held = data[at:]
+        self._offset += at
+        return spans
+
+    def _good_until(self, data: bytes, at: int, final: bool) -> int:
+        """Where the packets that begin at `at` end; `at` itself if there is none, or none yet."""
+        chain = _CHAIN.match(data, at)
+        if not chain:
+            return at
+        end = chain.end()
+        overlap = _overlapping(data, end)
+        if overlap is None:
+            return end
+        if _CHAIN.match(data, overlap) or (not final and _may_become_good(data, overlap)):
+            return end - SIZE
+        return end
+
+
+class Noise:
+    """Collects bytes that belong to no packet, and hands them out in runs of at most `SKIPPED_LIMIT`."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+        self._data = bytearray()
+
+    def add(self, offset: int, data: bytes) -> list[Span]:
+        """The full pieces that `data`, right behind what is held, completes."""
+        if not self._data:
+            self._offset = offset
+        self._data += data
+        pieces: list[Span] = []
+        while len(self._data) >= SKIPPED_LIMIT:
+            pieces.append(Skipped(self._offset, bytes(self._data[:SKIPPED_LIMIT])))
+            del self._data[:SKIPPED_LIMIT]
+            self._offset += SKIPPED_LIMIT
+        return pieces
+
+    def flush(self) -> list[Span]:
+        """What is held, as the run's last piece."""
+        if not self._data:
+            return []
+        piece = Skipped(self._offset, bytes(self._data))
+        self._data.clear()
+        return [piece]
+
+
+def events(spans: list[Span]) -> list[Packet | Skipped]:
+    """The spans, each stretch as its packets."""
+    out: list[Packet | Skipped] = []
+    for span in spans:
+        if isinstance(span, Stretch):
+            out += span.packets()
+        else:
+            out.append(span)
+    return out
+
+
+def _overlapping(data: bytes, end: int) -> int | None:
+    """Where another packet may begin in the last two bytes of the one that ends at `end`."""
+    if data[end - 1] == 0xA5:
+        return end - 1
+    return end - 2 if data[end - 2 : end] == b"\xa5\x5a" else None
+
+
+def _may_become_good(data: bytes, at: int) -> bool:
+    """Is what is there from `at` on the begin of a packet that is not complete?"""
+    head = data[at : at + SIZE]
+    return len(head) < SIZE and _SYNC.startswith(head[:3]) and all(high <= 3 for high in head[4:16:2])
+
+
+def _next_start(data: bytes, at: int) -> int:
+    """The first place from `at` on where a packet may begin; the end if there is none."""
+    found = data.find(_SYNC, at)
+    if found >= 0:
+        return found
+    for length in (2, 1):
+        if len(data) - length >= at and data.endswith(_SYNC[:length]):
+            return len(data) - length
+    return len(data)
