@@ -7,8 +7,8 @@
     16      switches: four in the low nibble, the high nibble is not defined
 
 `A5 5A` stands inside a good packet at one place only, the last low byte and a switches byte of 5A. So a good
-packet is cut short by another good one only in its last two bytes; of two that overlap there, the first is the
-one that lost its end. Pure. Source: the format comments of the ModularEEG firmware.
+packet is cut short by another good one only in its last two bytes; of two that overlap there, the first is
+the one that lost its end. Pure. Source: the format comments of the ModularEEG firmware.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ Span = Stretch | Skipped
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as one read returned them, and when: both clocks in nanoseconds, or neither (a file has no times)."""
+    """Bytes as one read returned them, and when: both clocks in nanoseconds, neither for a file."""
 
     data: bytes
     monotonic_ns: int | None = None
@@ -112,8 +112,8 @@ class Gone:
 class Times:
     """When the packets of a run came, one entry a packet, in microseconds; empty where nobody knows.
 
-    `wall_us` and `monotonic_us`: when the first byte reached this machine (by the time of the read and the line
-    speed), since 1970 and since the machine's start. `sampled_us`: the same instant without the jitter of the
+    `wall_us` and `monotonic_us`: when the first byte reached this machine (by the time of the read and the
+    line speed), since 1970 and since the machine's start. `sampled_us`: the same instant without the jitter of the
     way, from the counter and a fit over the capture so far, on the wall clock's scale.
     """
 
