@@ -113,8 +113,8 @@ class Times:
     """When the packets of a run came, one entry a packet, in microseconds; empty where nobody knows.
 
     `wall_us` and `monotonic_us`: when the first byte reached this machine (by the time of the read and the
-    line speed), since 1970 and since the machine's start. `sampled_us`: the same instant without the jitter of the
-    way, from the counter and a fit over the capture so far, on the wall clock's scale.
+    line speed), since 1970 and since the machine's start. `sampled_us`: the same instant without the jitter
+    of the way, from the counter and a fit over the capture so far, on the wall clock's scale.
     """
 
     wall_us: Sequence[int]
