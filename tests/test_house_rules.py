@@ -28,7 +28,7 @@ ROOMS = {
 LIBRARIES = {
     "click": ("kit.cli",),
     "rich": ("kit.core.output",),
-    "serial": ("kit.eeg.serial",),
+    "serial": ("kit.eeg.sources.serial",),
     "cffi": ("kit.agent.provider",),
     "_cffi_backend": ("kit.agent.provider",),
     "cryptography": (
@@ -64,6 +64,10 @@ PURE = (
     "kit.core.framing",
     "kit.core.stats",
     "kit.core.text",
+    "kit.eeg.dating",
+    "kit.eeg.p2",
+    "kit.eeg.records",
+    "kit.eeg.scale",
     "kit.tls.cells",
     "kit.tls.conversation",
     "kit.tls.dialogue",
@@ -281,9 +285,19 @@ assert root.main(["{group}", "--help"] if "{group}" else ["--help"], prog_name="
 """
 
 
-@pytest.mark.parametrize("group", ["", "agent", "tls"])
+@pytest.mark.parametrize("group", ["", "agent", "tls", "eeg"])
 def test_help_loads_no_heavy_library(group: str) -> None:
-    heavy = {"cryptography", "ssl", "rich", "asyncio", "cffi", "_cffi_backend", "multiprocessing"}
+    heavy = {
+        "cryptography",
+        "ssl",
+        "rich",
+        "asyncio",
+        "cffi",
+        "_cffi_backend",
+        "multiprocessing",
+        "serial",
+        "numpy",
+    }
     assert _loaded(_HELP.format(group=group)) & heavy == set()
 
 
@@ -294,6 +308,11 @@ def test_commands_import_their_domain_in_the_body() -> None:
 
 def test_the_library_loads_lightly() -> None:
     assert _loaded("import kit.agent") & {"click", "rich", "asyncio", "ssl", "cffi", "cryptography"} == set()
+
+
+def test_the_eeg_library_loads_lightly() -> None:
+    heavy = {"click", "rich", "serial", "numpy", "socket", "subprocess", "cryptography"}
+    assert _loaded("import kit.eeg") & heavy == set()
 
 
 def test_the_process_that_holds_the_keys_loads_no_more_than_signing_takes() -> None:

@@ -1,0 +1,97 @@
+"""Sources by URL: `socket://` is kit's own, the others are pyserial's.
+
+`hwgrep://` stands for a port and becomes its path. `spy://` and `alt://` are ports with a read of their own,
+for which the kernel still wakes us. `rfc2217://` and `loop://` have no descriptor: their read waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from queue import Empty
+from typing import Any
+
+from kit.core.errors import UsageError
+from kit.eeg.records import Chunk, Gone
+from kit.eeg.sources.network import address, open_socket
+from kit.eeg.sources.source import Source, gone, live_chunks, stamped
+
+_NETWORK = "rfc2217"
+_SCHEMES = ("socket", _NETWORK, "spy", "hwgrep", "alt", "loop", "sim")
+
+
+def open_url(url: str, baud: int) -> Source:
+    """What the URL names; raises UsageError for one that names nothing."""
+    scheme = url.partition("://")[0].lower()
+    if scheme == "socket":
+        return open_socket(url)
+    if scheme not in _SCHEMES:
+        raise UsageError(f"unknown kind of source in {url!r}", hint=f"kit knows {', '.join(_SCHEMES)}")
+    from kit.eeg.sources.serial import open_by_url
+
+    if scheme == _NETWORK:
+        address(url)
+    port = open_by_url(url, baud)
+    return _Waiting(url, port) if not _has_descriptor(port) else _Polled(url, port)
+
+
+class _Polled:
+    """A port with a descriptor, read by a method of its own."""
+
+    live = True
+
+    def __init__(self, name: str, port: Any) -> None:
+        self.name = name
+        self._port = port
+
+    def chunks(self) -> Iterator[Chunk | Gone]:
+        port = self._port
+        return live_chunks(self.name, port.fileno(), lambda: bytes(port.read(port.in_waiting or 1)))
+
+    def close(self) -> None:
+        self._port.close()
+
+
+class _Waiting:
+    """A port without a descriptor: its read waits for the first byte, up to the time it was made with."""
+
+    live = True
+
+    def __init__(self, name: str, port: Any) -> None:
+        self.name = name
+        self._port = port
+
+    def chunks(self) -> Iterator[Chunk | Gone]:
+        port = self._port
+        while True:
+            try:
+                data = bytes(port.read(1))
+                data += bytes(port.read(port.in_waiting)) if data else b""
+            except OSError as error:
+                yield stamped(_left_behind(port))
+                raise gone(self.name, error) from None
+            yield stamped(data)
+
+    def close(self) -> None:
+        # pyserial leaves the socket open where its peer has closed it.
+        connection = getattr(self._port, "_socket", None)
+        self._port.close()
+        if connection:
+            connection.close()
+
+
+def _left_behind(port: Any) -> bytes:
+    """What came before the end: pyserial refuses to read on when its thread has ended, and drops it."""
+    data, queue = bytearray(), getattr(port, "_read_buffer", None)
+    with contextlib.suppress(Empty):
+        while queue:
+            data += queue.get_nowait() or b""
+    return bytes(data)
+
+
+def _has_descriptor(port: Any) -> bool:
+    try:
+        port.fileno()
+    except (OSError, AttributeError):
+        return False
+    return True
