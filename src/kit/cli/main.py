@@ -13,6 +13,7 @@ import click
 
 from kit import __version__
 from kit.cli.agent import agent
+from kit.cli.eeg import eeg
 from kit.cli.tls import tls
 from kit.core.errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
 
@@ -84,10 +85,11 @@ def _silence_stdout() -> None:
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kit", message="%(prog)s %(version)s")
 def root() -> None:
-    """Keys in a process of their own, TLS handshakes tested."""
+    """Keys in a process of their own, TLS handshakes tested, OpenEEG data captured."""
 
 
 root.add_command(agent)
+root.add_command(eeg)
 root.add_command(tls)
 
 

@@ -1,0 +1,19 @@
+"""kit eeg: the group; each command stands in a module of its own."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def eeg() -> None:
+    """Capture OpenEEG data, and say what was lost and why.
+
+    SOURCE is a serial port (/dev/ttyUSB0), a URL (socket://HOST:PORT, rfc2217://HOST:PORT), a file of the
+    bytes that a device sent, - for standard input, or sim: for a simulated device.
+    """
+
+
+_COMMANDS: tuple[click.Command, ...] = ()
+for _command in _COMMANDS:
+    eeg.add_command(_command)
