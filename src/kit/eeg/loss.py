@@ -1,0 +1,225 @@
+"""What the counters mean: which packets were lost, came twice or late, and where the device began anew.
+
+The step from one counter to the next, modulo the period (256 or 64), says it:
+
+    1                            the next packet
+    0, the same bytes            the packet once more
+    0, other bytes               a whole period but one lost
+    back to one of the last few  that packet once more (the same bytes), or late (it was missing)
+    to 0 over half the period    the device restarted, or `step - 1` packets were lost
+    anything else                `step - 1` packets lost
+
+A packet that seems late may also be the first one after a long burst. The next packet tells, so the late one
+is held until it is there. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from kit.eeg.records import Duplicate, Fault, Lost, Reordered, Restarted, Run, Skipped, Stretch, Times
+
+# How far back a packet may be late or repeated. Serial lines keep the order; a network may not.
+LATE_LIMIT = 8
+# A gap of more than this that ends at counter 0 may be a restart.
+_SURE_LOSS = 8
+_KEPT_RUNS = 2 * LATE_LIMIT
+_NOT_ZERO = re.compile(rb"[^\0]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Packets that wait for their turn, and when they came."""
+
+    stretch: Stretch
+    arrivals_us: Sequence[int] | None
+    times: Times | None
+
+    def part(self, first: int, last: int) -> _Piece:
+        """Its packets `first` to before `last`."""
+        arrivals = None if self.arrivals_us is None else self.arrivals_us[first:last]
+        times = None if self.times is None else self.times.part(first, last)
+        return _Piece(self.stretch.part(first, last), arrivals, times)
+
+
+_Out = Run | Fault | Skipped
+
+
+class Accountant:
+    """Stretches of packets in; runs with sequence numbers out, and what happened between them."""
+
+    def __init__(self, period: int, rate_hz: Fraction, sequence: int = 0) -> None:
+        self.period = period
+        self.sequence = sequence  # of the next packet
+        self._first = sequence  # of the device's present life
+        self._rate_hz = rate_hz
+        self._counter: int | None = None  # the next packet's, if nothing happens
+        self._cycle = bytes(range(period)) * 2
+        self._successors = bytes((value + 1) % period for value in range(256))
+        self._recent: deque[Run] = deque(maxlen=_KEPT_RUNS)
+        self._held: deque[_Piece | Skipped] = deque()
+
+    @property
+    def holds(self) -> bool:
+        """Are there packets whose meaning the next ones will tell?"""
+        return bool(self._held)
+
+    def account(
+        self, stretch: Stretch, arrivals_us: Sequence[int] | None = None, times: Times | None = None
+    ) -> list[_Out]:
+        """What the packets mean, as far as it can be told; `times` go into the runs."""
+        if not self._held and self._continues(stretch):
+            return [self._run(_Piece(stretch, arrivals_us, times))]
+        self._held.append(_Piece(stretch, arrivals_us, times))
+        return self._release(final=False)
+
+    def skip(self, skipped: Skipped) -> list[_Out]:
+        """Hands the bytes through, behind what is held."""
+        if not self._held:
+            return [skipped]
+        self._held.append(skipped)
+        return []
+
+    def interrupted(self) -> None:
+        """The device was away."""
+
+    def settle(self) -> list[_Out]:
+        """What is held, now that nothing follows."""
+        return self._release(final=True)
+
+    def _release(self, final: bool) -> list[_Out]:
+        out: list[_Out] = []
+        while self._held:
+            piece = self._held.popleft()
+            if isinstance(piece, Skipped):
+                out.append(piece)
+                continue
+            at = self._walk(piece, out, final)
+            if at < len(piece.stretch):
+                self._held.appendleft(piece.part(at, len(piece.stretch)))
+                break
+        return out
+
+    def _walk(self, piece: _Piece, out: list[_Out], final: bool) -> int:
+        """Account for the packets; returns how many, less than all if the next ones must wait."""
+        counters = piece.stretch.counters
+        at = 0
+        for end in self._breaks(counters):
+            while at < end:
+                if counters[at] != self._counter:
+                    verdict = self._gap(piece, at, counters, final)
+                    if verdict is None:
+                        return at
+                    out += verdict
+                    if verdict and isinstance(verdict[-1], Run):
+                        at += 1
+                        continue
+                out.append(self._run(piece.part(at, end)))
+                at = end
+        return at
+
+    def _continues(self, stretch: Stretch) -> bool:
+        """Do all its packets follow each other, and the last one?"""
+        if self._counter is None:
+            return False
+        counters = stretch.counters
+        if len(self._cycle) < len(counters) + self.period:
+            self._cycle = bytes(range(self.period)) * (len(counters) // self.period + 2)
+        return self._cycle.startswith(counters, self._counter)
+
+    def _breaks(self, counters: bytes) -> list[int]:
+        """The end of each part in which every counter is the successor of the one before."""
+        expected = int.from_bytes(counters[:-1].translate(self._successors))
+        found = int.from_bytes(counters[1:])
+        differences = (expected ^ found).to_bytes(len(counters) - 1)
+        return [match.end() for match in _NOT_ZERO.finditer(differences)] + [len(counters)]
+
+    def _run(self, piece: _Piece) -> Run:
+        """The packets as the next ones."""
+        stretch = piece.stretch
+        count = len(stretch)
+        run = kept = Run(self.sequence, stretch, piece.times)
+        self.sequence += count
+        self._counter = (stretch.counters[-1] + 1) % self.period
+        if count > 8 * LATE_LIMIT:  # of a long run its end will do
+            first = count - LATE_LIMIT - 1
+            kept = Run(run.sequence + first, stretch.part(first, count))
+        self._recent.append(kept)
+        return run
+
+    def _gap(self, piece: _Piece, at: int, counters: bytes, final: bool) -> list[_Out] | None:
+        """What the unexpected packet at `at` means; None if the next ones must tell.
+
+        The list ends with a run where the packet is not a new one.
+        """
+        counter = counters[at]
+        if self._counter is None:
+            self._counter = counter
+            return []
+        lost = (counter - self._counter) % self.period
+        ago = self.period - lost  # 1 is the newest packet
+        sequence = self.sequence - ago
+        if ago <= LATE_LIMIT + 1 and sequence >= self._first:
+            packet = piece.part(at, at + 1)
+            known = self._known(sequence)
+            if known is None:
+                late = self._is_late(piece, at, counters, ago, final)
+                if late is None:
+                    return None
+                if late:
+                    return self._late(packet, sequence)
+            elif known == packet.stretch.data:
+                again = Run(sequence, packet.stretch, packet.times, repeated=True)
+                return [Duplicate(sequence, packet.stretch.offset), again]
+        return [self._lose(lost, counter, piece.stretch.offset + at * piece.stretch.layout.size)]
+
+    def _known(self, sequence: int) -> bytes | None:
+        """The bytes of a recent packet, None if it did not come."""
+        for run in self._recent:
+            index = sequence - run.sequence
+            if 0 <= index < len(run.stretch):
+                return run.stretch.part(index, index + 1).data
+        return None
+
+    def _late(self, packet: _Piece, sequence: int) -> list[_Out]:
+        run = Run(sequence, packet.stretch, packet.times)
+        self._recent.append(run)
+        return [Reordered(sequence, packet.stretch.offset), run]
+
+    def _is_late(self, piece: _Piece, at: int, counters: bytes, ago: int, final: bool) -> bool | None:
+        """Is the packet one that was missing, rather than the first one after a long burst?
+
+        After a burst the counters go on from it, over those that have come before.
+        """
+        ahead = self._ahead(piece, at + 1)
+        for steps, packet in zip(range(1, ago), ahead, strict=False):
+            if packet.counters[0] != (counters[at] + steps) % self.period:
+                return True
+            known = self._known(self.sequence - ago + steps)
+            if known is not None:
+                return known == packet.data
+        return True if final else None
+
+    def _ahead(self, piece: _Piece, at: int) -> Iterator[Stretch]:
+        """The packets that follow, one by one, as far as they are here."""
+        for index in range(at, len(piece.stretch)):
+            yield piece.stretch.part(index, index + 1)
+        for held in self._held:
+            if isinstance(held, _Piece):
+                for index in range(len(held.stretch)):
+                    yield held.stretch.part(index, index + 1)
+
+    def _lose(self, lost: int, counter: int, offset: int) -> Fault:
+        """Step over the packets that never came, or to a new beginning."""
+        self._counter = counter
+        if counter == 0 and lost >= self.period // 2:
+            self._recent.clear()
+            self._first = self.sequence
+            return Restarted(self.sequence, counter, offset, lost)
+        self.sequence += lost
+        may_be_restart = counter == 0 and lost > _SURE_LOSS
+        return Lost(self.sequence - lost, lost, offset, may_be_restart=may_be_restart)
