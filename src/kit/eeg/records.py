@@ -33,15 +33,19 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Bytes at `offset` that belong to no packet: noise, or what is left of a damaged one."""
+    """Bytes at `offset` that belong to no packet: noise, or what is left of a damaged one.
+
+    `uncopied` is how many more there were, where a text tells their number and not the bytes.
+    """
 
     offset: int
     data: bytes
+    uncopied: int = 0
 
     @property
     def count(self) -> int:
         """How many bytes."""
-        return len(self.data)
+        return len(self.data) + self.uncopied
 
 
 @dataclass(frozen=True)
