@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +20,14 @@ class Holder:
 
 
 def holders(path: str) -> list[Holder]:
-    """The other processes that have the device at `path` open."""
+    """The processes that have the device at `path` open."""
     try:
         device = Path(path).stat().st_rdev
         processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:
         return []
     found = [Holder(_name(entry), int(entry.name)) for entry in processes if _has(entry, device)]
-    return sorted((holder for holder in found if holder.pid != os.getpid()), key=lambda holder: holder.pid)
+    return sorted(found, key=lambda holder: holder.pid)
 
 
 def _has(process: Path, device: int) -> bool:

@@ -6,24 +6,16 @@ Nothing: the one port that an EEG board may be on. `-`: standard input. `sim:…
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable
 
 from kit.core.errors import UsageError
+from kit.eeg.sources.devices import Device, mode_of
 from kit.eeg.sources.files import open_file, standard_input
-from kit.eeg.sources.ports import Port, choose, list_ports
+from kit.eeg.sources.ports import choose, list_ports
 from kit.eeg.sources.reconnecting import Reconnecting
-from kit.eeg.sources.refusals import missing, not_a_port
-from kit.eeg.sources.source import NotThere, Source
+from kit.eeg.sources.source import Source
 from kit.eeg.sources.urls import open_url
-
-# What stands at a path, and why no EEG comes from it.
-_UNREADABLE = (
-    (stat.S_ISDIR, "it is a directory"),
-    (stat.S_ISBLK, "it is a disk"),
-    (stat.S_ISSOCK, "it is a unix socket"),
-)
 
 
 def open_source(spec: str | None, *, baud: int = 57600, reconnect: bool = False) -> Source:
@@ -43,69 +35,21 @@ def open_source(spec: str | None, *, baud: int = 57600, reconnect: bool = False)
 
 
 def _open_url(url: str, baud: int, reconnect: bool) -> Source:
-    if url.lower().startswith("hwgrep://"):
-        from kit.eeg.sources.serial import path_of
+    def reopen() -> Source:
+        return open_url(url, baud)
 
-        return _open_path(path_of(url), baud, reconnect)
-    return _reconnecting(url, lambda: open_url(url, baud)) if reconnect else open_url(url, baud)
+    return _reconnecting(url, reopen) if reconnect else reopen()
 
 
 def _open_path(path: str, baud: int, reconnect: bool) -> Source:
-    mode = _mode(path)
-    if mode and (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+    mode = mode_of(path)
+    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
         return open_file(path)
-    if not reconnect:
-        return _open_device(path, baud)
-    adapter = _identity(path)
-    return _reconnecting(path, lambda: _open_device(_whereabouts(path, adapter), baud))
+    device = Device(path, baud)
+    return _reconnecting(path, device.open) if reconnect else device.open()
 
 
 def _reconnecting(name: str, reopen: Callable[[], Source]) -> Source:
     source = Reconnecting(name, reopen)
     source.open()
     return source
-
-
-def _open_device(path: str, baud: int) -> Source:
-    mode = _mode(path)
-    if not mode:
-        raise missing(path)
-    for is_such, what in _UNREADABLE:
-        if is_such(mode):
-            raise not_a_port(path, what)
-    if not stat.S_ISCHR(mode):
-        raise not_a_port(path)
-    from kit.eeg.sources.serial import open_device
-
-    return open_device(path, baud)
-
-
-def _mode(path: str) -> int:
-    """What stands there; 0 if nothing does."""
-    try:
-        return os.stat(path).st_mode  # noqa: PTH116 - to Path an empty name is the current directory
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-    except (OSError, ValueError) as error:
-        why = (error.strerror or "failed") if isinstance(error, OSError) else str(error)
-        raise not_a_port(path, why.lower()) from None
-
-
-def _port_at(path: str) -> Port | None:
-    real = os.path.realpath(path)
-    return next((port for port in list_ports(everything=True) if port.device == real), None)
-
-
-def _identity(path: str) -> tuple[str, str, str | None] | None:
-    port = _port_at(path)
-    return port.identity if port else None
-
-
-def _whereabouts(path: str, adapter: tuple[str, str, str | None] | None) -> str:
-    """Where that adapter is now: at its path, or plugged in anew under another name."""
-    if adapter is None or _identity(path) == adapter:
-        return path
-    found = next((port.device for port in list_ports(everything=True) if port.identity == adapter), None)
-    if found is None:
-        raise NotThere(f"the adapter of {path!r} is not plugged in")
-    return found

@@ -17,6 +17,8 @@ from kit.core.text import printable
 
 Likely = Literal["yes", "maybe", "no"]
 
+NOTHING_THERE = "plug the board in, or try 'sim:', a simulated one"
+
 
 @dataclass(frozen=True)
 class Port:
@@ -90,13 +92,8 @@ def what_is_there() -> str:
     return _listing(list_ports())
 
 
-def nothing_there() -> str:
-    """What helps where there is no port."""
-    return "plug the board in, or try 'sim:', a simulated one"
-
-
 def _listing(ports: Sequence[Port]) -> str:
-    return f"serial ports: {', '.join(map(describe, ports))}" if ports else nothing_there()
+    return f"serial ports: {', '.join(map(describe, ports))}" if ports else NOTHING_THERE
 
 
 def _is_port(entry: Path, root: Path, everything: bool) -> bool:

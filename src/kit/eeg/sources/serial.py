@@ -18,11 +18,14 @@ from typing import Any
 
 import serial
 
-from kit.core.errors import KitError
+from kit.core.errors import KitError, Unavailable, UsageError
+from kit.core.text import printable
 from kit.eeg.records import Chunk, Gone
 from kit.eeg.sources.holders import holders
+from kit.eeg.sources.network import unreachable
+from kit.eeg.sources.ports import what_is_there
 from kit.eeg.sources.refusals import Attempt, in_use, refusal
-from kit.eeg.sources.source import TICK_MS, live_chunks, reader
+from kit.eeg.sources.source import TICK_MS, NotThere, live_chunks, reader
 
 # linux/major.h: the slave sides of ptys, which /dev/pts holds.
 _PTY_MAJORS = range(136, 144)
@@ -81,26 +84,53 @@ def open_device(path: str, baud: int) -> SerialSource:
 
 
 def open_by_url(url: str, baud: int) -> Any:
-    """pyserial's object for a URL; raises a KitError that says why there is none."""
+    """pyserial's object for a URL, open; raises a KitError that says why there is none."""
+    port = _made(url, baud)
     try:
         with warnings.catch_warnings():
             # pyserial 3.5 starts its threads in a way that Python 3.10 gave up.
             warnings.simplefilter("ignore", DeprecationWarning)
-            port = serial.serial_for_url(url, do_not_open=True, baudrate=baud, timeout=TICK_MS / 1000)
-            if isinstance(port, serial.Serial):
-                port.exclusive = True
             port.open()
     except _FAILURES as error:
-        raise _refused(url, baud, error) from None
+        if isinstance(port, serial.Serial):
+            raise _refused(port.portstr, baud, error) from None
+        raise _unanswered(url, error) from None
     return port
 
 
 def path_of(url: str) -> str:
     """The path of the port that pyserial finds for a `hwgrep://` URL."""
+    return str(_made(url, None).port)
+
+
+def _made(url: str, baud: int | None) -> Any:
+    """What the URL names, closed."""
     try:
-        return str(serial.serial_for_url(url, do_not_open=True).port)
+        port = serial.serial_for_url(url, do_not_open=True, timeout=TICK_MS / 1000)
+        port.baudrate = baud or port.baudrate
+        port.exclusive = isinstance(port, serial.Serial) or None
     except _FAILURES as error:
-        raise _refused(url, 0, error) from None
+        if str(error).startswith("no ports found"):
+            raise NotThere(f"no port matches {url!r}", hint=what_is_there()) from None
+        raise _not_understood(url, error) from None
+    return port
+
+
+def _unanswered(url: str, error: BaseException) -> KitError:
+    """A server refused, or a URL whose options pyserial only looks at now."""
+    causes = list(_chain(error))
+    for cause in causes:
+        if isinstance(cause, OSError) and (cause.errno or isinstance(cause, TimeoutError)):
+            return unreachable(url, cause)
+    if any(isinstance(cause, ValueError | KeyError) for cause in causes):
+        return _not_understood(url, error)
+    hint = f"for a server that sends bare bytes write socket://{url.partition('://')[2]}"
+    return Unavailable(f"what answers at {url!r} does not speak RFC 2217", hint=hint)
+
+
+def _not_understood(url: str, error: BaseException) -> UsageError:
+    hint = "pyserial's documentation has a page on the URLs that it takes"
+    return UsageError(f"cannot make sense of {url!r}: {printable(str(error))}", hint=hint)
 
 
 def _claim(path: str, port: Any) -> None:
@@ -108,7 +138,7 @@ def _claim(path: str, port: Any) -> None:
 
     A pty is not claimed so: the kernel would remember it beyond the death of this process.
     """
-    others = holders(path)
+    others = [holder for holder in holders(path) if holder.pid != os.getpid()]
     if others:
         port.close()
         raise in_use(path, others)
@@ -119,18 +149,23 @@ def _claim(path: str, port: Any) -> None:
         port.set_low_latency_mode(True)
 
 
-def _refused(name: str, baud: int, error: BaseException) -> KitError:
-    return refusal(Attempt(name, baud, _number(error), isinstance(error, ValueError)), str(error))
+def _refused(path: str, baud: int, error: BaseException) -> KitError:
+    number = next((number for cause in _chain(error) if (number := _number(cause))), 0)
+    bad_value = isinstance(error, ValueError | OverflowError)
+    return refusal(Attempt(path, baud, number, bad_value), str(error))
 
 
-def _number(error: BaseException | None) -> int:
-    """The system's error number, from wherever in the chain pyserial left it."""
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """What went wrong, and what it is a consequence of: pyserial wraps most errors in its own."""
     while error:
-        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
-        if isinstance(number, int):
-            return number
+        yield error
         error = error.__context__
-    return 0
+
+
+def _number(error: BaseException) -> int:
+    """The system's number of an error; 0 for one of another kind."""
+    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
+    return number if isinstance(number, int) else 0
 
 
 def _is_pty(descriptor: int) -> bool:

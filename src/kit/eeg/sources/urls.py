@@ -13,6 +13,7 @@ from typing import Any
 
 from kit.core.errors import UsageError
 from kit.eeg.records import Chunk, Gone
+from kit.eeg.sources.devices import Device
 from kit.eeg.sources.network import address, open_socket
 from kit.eeg.sources.source import Source, gone, live_chunks, stamped
 
@@ -27,8 +28,10 @@ def open_url(url: str, baud: int) -> Source:
         return open_socket(url)
     if scheme not in _SCHEMES:
         raise UsageError(f"unknown kind of source in {url!r}", hint=f"kit knows {', '.join(_SCHEMES)}")
-    from kit.eeg.sources.serial import open_by_url
+    from kit.eeg.sources.serial import open_by_url, path_of
 
+    if scheme == "hwgrep":
+        return Device(path_of(url), baud).open()
     if scheme == _NETWORK:
         address(url)
     port = open_by_url(url, baud)
@@ -45,8 +48,13 @@ class _Polled:
         self._port = port
 
     def chunks(self) -> Iterator[Chunk | Gone]:
-        port = self._port
-        return live_chunks(self.name, port.fileno(), lambda: bytes(port.read(port.in_waiting or 1)))
+        return live_chunks(self.name, self._port.fileno(), self._read)
+
+    def _read(self) -> bytes:
+        data = bytes(self._port.read(self._port.in_waiting or 1))
+        if not data:
+            raise BlockingIOError  # the end of a port is an error to pyserial, so this is none
+        return data
 
     def close(self) -> None:
         self._port.close()
