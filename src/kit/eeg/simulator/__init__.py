@@ -1,0 +1,1 @@
+"""A device that is not there: a believable signal, the faults of a line, and the truth about them."""
