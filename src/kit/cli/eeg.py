@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from kit.cli.eeg_read import read
+
 
 @click.group()
 def eeg() -> None:
@@ -14,6 +16,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = ()
+_COMMANDS: tuple[click.Command, ...] = (read,)
 for _command in _COMMANDS:
     eeg.add_command(_command)

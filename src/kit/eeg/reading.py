@@ -1,0 +1,193 @@
+"""Reading a source to its end: bytes, through a capture, to items, with an end by wish.
+
+The unit is the batch, the items of one read: a few packets of a live source, thousands of a file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+from kit.core.errors import KitError, UsageError
+from kit.eeg.capture import Capture
+from kit.eeg.dating import NOMINAL_RATE_HZ, Dating
+from kit.eeg.limits import Limit
+from kit.eeg.records import Chunk, Ended, Gone, Item, Packet, Run, Times
+from kit.eeg.sources import Source, open_source
+from kit.eeg.tally import Tally
+
+NOMINAL_BAUD = 57_600
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A packet with its place and its times, in microseconds.
+
+    `sequence` counts what the device sent, lost packets too, so a step of more than one is a gap. `wall_us`
+    (since 1970) and `monotonic_us` are when its first byte came, `sampled_us` is the former without the
+    jitter of the way. Where the source has no times `wall_us` is reckoned from the sequence, the others are
+    None.
+    """
+
+    packet: Packet
+    sequence: int
+    wall_us: int
+    monotonic_us: int | None = None
+    sampled_us: int | None = None
+
+
+class Stream:
+    """An open source of OpenEEG packets: iterate it for items, `packets()` for packets with their times.
+
+    Both raise Unavailable where the device goes away, after what it had sent. `tally` counts what was given
+    out; `head` holds the first bytes, `received` how many came. It is read once.
+    """
+
+    def __init__(self, source: Source, capture: Capture, limit: Limit, dating: Dating) -> None:
+        self.dating = dating
+        self.head = b""
+        self.received = 0
+        self.now_us = 0
+        self._source = source
+        self._capture = capture
+        self._limit = limit
+        self._stopped: str | None = None
+        # What a limit cuts off must not be counted.
+        self._own_tally = Tally(dating.rate_hz) if limit.exists else None
+
+    @property
+    def name(self) -> str:
+        """What is read."""
+        return self._source.name
+
+    @property
+    def live(self) -> bool:
+        """Do the packets arrive now, so that they have times of their own?"""
+        return self._source.live
+
+    @property
+    def tally(self) -> Tally:
+        """The totals so far."""
+        return self._own_tally or self._capture.tally
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+    def stop(self, reason: str = "interrupt") -> None:
+        """End as soon as the source gives a sign of life, which a silent one does four times a second."""
+        self._stopped = self._stopped or reason
+
+    def __iter__(self) -> Iterator[Item]:
+        for batch in self.batches():
+            yield from batch
+
+    def packets(self) -> Iterator[Sample]:
+        """The packets, without those that came twice, each with its times."""
+        for item in self:
+            if isinstance(item, Run) and not item.repeated:
+                yield from _samples(item, self.dating)
+
+    def batches(self) -> Iterator[list[Item]]:
+        """The items of each read, an empty list where nothing came for a while; `Ended` is the last item."""
+        try:
+            for chunk in self._source.chunks():
+                yield self._take(chunk)
+                if self._stopped:
+                    break
+        except KitError:
+            yield self._end("error")
+            raise
+        yield self._end(self._stopped or "end")
+
+    def _take(self, chunk: Chunk | Gone) -> list[Item]:
+        if isinstance(chunk, Gone):
+            return self._passed(self._capture.interrupt(chunk))
+        self._look(chunk)
+        items = self._passed(self._capture.feed(chunk))
+        if self._limit.exists:
+            self._limit.look(self.now_us)
+            self._stopped = self._stopped or self._limit.reached
+        return items
+
+    def _look(self, chunk: Chunk) -> None:
+        self.received += len(chunk.data)
+        if len(self.head) < _HEAD:
+            self.head += chunk.data[: _HEAD - len(self.head)]
+        if chunk.monotonic_ns is None:
+            self.now_us = time.monotonic_ns() // 1000
+        else:
+            self.now_us = chunk.monotonic_ns // 1000
+            self._limit.begin(self.now_us)
+
+    def _passed(self, items: list[Item]) -> list[Item]:
+        if self._own_tally is None:
+            return items
+        items = self._limit.take(items)
+        for item in items:
+            self._own_tally.add(item)
+        return items
+
+    def _end(self, reason: str) -> list[Item]:
+        items: list[Item] = [item for item in self._capture.end(reason) if not isinstance(item, Ended)]
+        items = self._passed(items)
+        self.tally.rate = self._capture.tally.rate
+        return [*items, self.tally.ended(reason)]
+
+
+def open(  # noqa: PLR0913 - all but one by name, each with a default
+    source: str | None = None,
+    *,
+    protocol: str = "auto",
+    baud: int = NOMINAL_BAUD,
+    rate_hz: Fraction | float = NOMINAL_RATE_HZ,
+    start_us: int = 0,
+    reconnect: bool = False,
+    count: int | None = None,
+    duration_s: float | None = None,
+) -> Stream:
+    """Open a source of OpenEEG bytes; as a context manager it is closed behind the block.
+
+    `source` is a serial port, a URL (`socket://HOST:PORT`), a file of raw bytes, `-` for standard input,
+    `sim:` for a simulated device, or None for the one port that a board is likely on. `protocol` is `p2`,
+    `p3` or `auto`, `baud` the line's speed in bits a second, `rate_hz` the firmware's packets a second. Where
+    the source has no times its first packet is dated `start_us`, microseconds since 1970. With `reconnect` a
+    device that goes away is awaited. The capture ends after `count` packets or `duration_s` seconds.
+
+    Raises UsageError where the source says nothing, Unavailable where it is not there, NotPermitted.
+    """
+    if protocol not in ("auto", "p2", "p3"):
+        raise UsageError(f"no protocol {protocol!r}", hint="there are p2, p3 and auto")
+    for what, value in (("rate_hz", rate_hz), ("count", count), ("duration_s", duration_s)):
+        if value is not None and not value > 0:
+            raise UsageError(f"{what} is {value}, where it has to be more than nothing")
+    dating = Dating(start_us, Fraction(rate_hz))
+    capture = Capture(protocol, rate_hz=dating.rate_hz, baud=baud)
+    limit = Limit(count, duration_s, dating.rate_hz)
+    return Stream(open_source(source, baud=baud, reconnect=reconnect), capture, limit, dating)
+
+
+def _samples(run: Run, dating: Dating) -> Iterator[Sample]:
+    packets = run.stretch.packets()
+    times = run.times or Times(dating.walls_us(run.sequence, len(packets)))
+    for index, packet in enumerate(packets):
+        yield Sample(
+            packet,
+            run.sequence + index,
+            times.wall_us[index],
+            times.monotonic_us[index] if times.monotonic_us else None,
+            times.sampled_us[index] if times.sampled_us else None,
+        )
