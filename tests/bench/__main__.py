@@ -1,4 +1,7 @@
-"""`python -m tests.bench [agent] [handshakes] [start] [memory]`: all of them without a name."""
+"""`python -m tests.bench [agent] [handshakes] [start] [memory] [eeg-read] [eeg-stats] [eeg-memory]`.
+
+All of them without a name; `eeg` stands for those of its group.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from kit.agent.client import AgentClient
 from kit.agent.launch import start_agent
 from kit.agent.public import describe, load_spki
 from kit.agent.schemes import BY_NAME
+from tests.bench import eeg
 from tests.bench.goal import Goal, in_turn
 from tests.bench.raw import VERIFY_CONTENT, Connections, ssh_request, tls_request
 from tests.peers import find
@@ -162,11 +166,13 @@ def _resident_mib(pid: int) -> float:
 
 BENCHES: dict[str, Callable[[], Iterator[Goal]]] = {
     bench.__name__: bench for bench in (agent, handshakes, start, memory)
-}
+} | eeg.BENCHES
+GROUPS = {"eeg": list(eeg.BENCHES)}
 
 
 def main(names: list[str]) -> int:
     """Run the named benches; 1 if a goal is missed."""
+    names = [bench for name in names for bench in GROUPS.get(name, [name])]
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", file=sys.stderr)
