@@ -171,7 +171,8 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     """
     if protocol not in ("auto", "p2", "p3"):
         raise UsageError(f"no protocol {protocol!r}", hint="there are p2, p3 and auto")
-    for what, value in (("rate_hz", rate_hz), ("count", count), ("duration_s", duration_s)):
+    more_than_nothing = {"baud": baud, "rate_hz": rate_hz, "count": count, "duration_s": duration_s}
+    for what, value in more_than_nothing.items():
         if value is not None and not value > 0:
             raise UsageError(f"{what} is {value}, where it has to be more than nothing")
     dating = Dating(start_us, Fraction(rate_hz))
