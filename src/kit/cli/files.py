@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -22,24 +23,33 @@ def write_result(path: str, text: str) -> None:
     if path == "-":
         click.echo(text, nl=False)
         return
+    with result_file(path) as file:
+        file.write(text.encode())
+
+
+@contextlib.contextmanager
+def result_file(path: str) -> Iterator[BinaryIO]:
+    """A file to be written in pieces; it stands under its name once the block has ended without an error."""
     try:
-        _write(Path(path).resolve(), text.encode())
+        with _whole_file(Path(path).resolve()) as file:
+            yield file
     except PermissionError:
         raise NotPermitted(f"no permission to write {path!r}") from None
     except OSError as error:
         raise Unavailable(f"cannot write {path!r}: {(error.strerror or 'failed').lower()}") from None
 
 
-def _write(target: Path, data: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(target.stat().st_mode):
-            # A pipe or a device has no half-written state to protect, and no other name to take.
-            target.write_bytes(data)
-            return
+@contextlib.contextmanager
+def _whole_file(target: Path) -> Iterator[BinaryIO]:
+    if target.exists() and not target.is_file():
+        # A pipe or a device has no half-written state to protect, and no other name to take.
+        with target.open("wb") as file:
+            yield file
+        return
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fchmod(descriptor, 0o666 & ~_umask())
             # Without it a crash can leave the new name with none of the content.

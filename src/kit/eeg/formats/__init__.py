@@ -14,6 +14,7 @@ from typing import Literal
 from kit.core.errors import UsageError
 from kit.eeg.dating import Dating
 from kit.eeg.formats.interface import Reader, Writer
+from kit.eeg.formats.sniffing import sniff as sniff
 from kit.eeg.scale import Scale
 
 WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
@@ -35,7 +36,7 @@ def make_writer(
     if name == "ndjson":
         from kit.eeg.formats.ndjson import NdjsonWriter
 
-        return NdjsonWriter(dating, scale, units)
+        return NdjsonWriter(dating, scale, units_uv=units == "uv")
     if name == "table":
         from kit.eeg.formats.table import TableWriter
 

@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from struct import Struct
 
 from kit.eeg import p2
 from kit.eeg.formats.interface import Reading
 from kit.eeg.records import Gone, Layout, Packet, Skipped, Stretch, Times
-
-_P2_SYNC = b"\xa5\x5a\x02"
-_P2_ROW = Struct(">3sB6HB")
 
 # A row's time on the wall clock, the monotonic and the sampled one, each in microseconds.
 Moment = tuple[int | None, int | None, int | None]
@@ -72,11 +67,6 @@ def _encode(packet: Packet) -> bytes:
     from kit.eeg import p3
 
     return p3.encode(packet)
-
-
-def p2_data(counters: Sequence[int], channels: Sequence[Sequence[int]], switches: Sequence[int]) -> bytes:
-    """The bytes of many packets of P2, out of columns whose values are known to be good."""
-    return b"".join(map(_P2_ROW.pack, repeat(_P2_SYNC), counters, *channels, switches))
 
 
 class Rows:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 from kit.core.text import printable
 from kit.eeg import p2
-from kit.eeg.formats.columns import CHANNELS, count_of, texts
+from kit.eeg.formats import batches
+from kit.eeg.formats.columns import CHANNELS, count_of
 from kit.eeg.formats.lines import LineReader
-from kit.eeg.formats.rows import Row, known_times, p2_data
+from kit.eeg.formats.rows import Row
 from kit.eeg.formats.separated import TIMES
 from kit.eeg.records import Times
 from kit.eeg.scale import Scale
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,19}(\.[0-9]{0,30})?([eE][-+]?[0-9]{1,3})?\Z")
-_NUMBERS = {str(number): number for number in range(256)}
-_NIBBLES = {str(number): number for number in range(16)}
 _SKIPPED = "skipped_before"
 _VALUES = ("version", "counter", "buttons", "auxiliary", _SKIPPED, *TIMES)
 
@@ -113,22 +111,20 @@ class SeparatedReader(LineReader):
         if any(version != "2" for version in columns.get("version", ())):
             return False
         try:
-            data = self._p2_data(cells, columns)
-            times = _times(columns)
+            data = batches.p2_data(
+                columns["counter"],
+                [cells[at::width] for at in self._channels.values()],
+                columns.get("buttons", ["15"] * len(lines)),
+                columns.get("auxiliary", ["0"] * len(lines)),
+                self._scale,
+            )
+            wall, monotonic, sampled = (columns.get(name, ()) for name in TIMES)
+            times = batches.times_of(wall, monotonic, sampled, "")
             skips = _skips(columns.get(_SKIPPED, ()))
         except (KeyError, ValueError):
             return False
         self._add_parts(data, times, skips)
         return True
-
-    def _p2_data(self, cells: list[str], columns: Mapping[str, list[str]]) -> bytes:
-        counts = _counts(self._scale)
-        channels = [list(map(counts.__getitem__, cells[at :: self._width])) for at in self._channels.values()]
-        counters = list(map(_NUMBERS.__getitem__, columns["counter"]))
-        buttons = map(_NIBBLES.__getitem__, columns.get("buttons", ["15"] * len(counters)))
-        high = map(_NIBBLES.__getitem__, columns.get("auxiliary", ["0"] * len(counters)))
-        switches = [each << 4 | low for each, low in zip(high, buttons, strict=True)]
-        return p2_data(counters, channels, switches)
 
     def _add_parts(self, data: bytes, times: Times | None, skips: Mapping[int, int]) -> None:
         places = sorted({0, *skips, len(data) // p2.SIZE})
@@ -139,30 +135,6 @@ class SeparatedReader(LineReader):
             self._rows.add_many(p2.LAYOUT, data[first * p2.SIZE : last * p2.SIZE], part)
 
 
-@lru_cache(maxsize=4)
-def _counts(scale: Scale | None) -> dict[str, int]:
-    return {text: count for count, text in enumerate(texts(scale))}
-
-
 def _skips(column: Sequence[str]) -> dict[int, int]:
     """How many bytes were skipped, by the row that they stood before."""
-    return {place: _natural([cell])[0] for place, cell in enumerate(column) if cell != "0"}
-
-
-def _times(columns: Mapping[str, list[str]]) -> Times | None:
-    wall_us, monotonic_us, sampled_us = (_natural(columns.get(name, ())) for name in TIMES)
-    if sampled_us and not monotonic_us:
-        if wall_us != sampled_us:
-            raise ValueError("times of more than one kind")
-        wall_us = []
-    return known_times(wall_us, monotonic_us, sampled_us)
-
-
-def _natural(column: Sequence[str]) -> list[int]:
-    """A column of numbers of at most 18 digits; an empty list for a column of empty cells."""
-    digits = "".join(column)
-    if not digits:
-        return []
-    if not (digits.isascii() and digits.isdigit()) or "" in column or len(max(column, key=len)) > 18:
-        raise ValueError("not numbers alone")
-    return list(map(int, column))
+    return {place: batches.naturals([cell])[0] for place, cell in enumerate(column) if cell != "0"}

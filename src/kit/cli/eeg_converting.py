@@ -1,0 +1,166 @@
+"""kit eeg convert: joins two files and a conversion, and tells standard error what came of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from kit.cli.eeg_sink import standard_output
+from kit.cli.endings import ended_by_sigterm
+from kit.cli.files import result_file
+from kit.core.errors import NotPermitted, Unavailable, UsageError
+from kit.core.output import Output
+from kit.eeg.dating import Dating
+from kit.eeg.formats import Units
+from kit.eeg.formats.convert import Conversion, Converted
+from kit.eeg.formats.convert import convert as convert_pieces
+from kit.eeg.scale import Scale
+from kit.eeg.summary import summary
+
+_STANDARD = "-"
+_PIECE = 256 * 1024
+_FORMATS = {
+    **dict.fromkeys((".raw", ".bin", ".p2", ".p3"), "raw"),
+    **dict.fromkeys((".txt", ".eeg", ".log"), "eegreader"),
+    **dict.fromkeys((".ndjson", ".jsonl"), "ndjson"),
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line asks for."""
+
+    source: str
+    target: str
+    source_format: str | None
+    target_format: str | None
+    units: Units
+    scale: Scale
+    protocol: str
+    rate_hz: Fraction
+    start_us: int
+
+
+def convert_eeg(wish: Wish, *, as_json: bool) -> None:
+    """Convert, and say on standard error what it was: standard output may be where the result goes."""
+    conversion = Conversion(
+        source=wish.source_format,
+        target=_target_format(wish),
+        protocol=wish.protocol,
+        dating=Dating(wish.start_us, wish.rate_hz),
+        scale=wish.scale,
+        units=wish.units,
+        presumed=_FORMATS.get(Path(wish.source).suffix.lower()),
+    )
+    with ended_by_sigterm(), _opened(wish.source) as descriptor:
+        _keep_apart(descriptor, wish)
+        with _target(wish.target) as write:
+            done = convert_pieces(conversion, wish.source, _pieces(descriptor, wish.source), write)
+    _tell(done, conversion.target, as_json)
+
+
+def _target_format(wish: Wish) -> str:
+    found = wish.target_format or _FORMATS.get(Path(wish.target).suffix.lower())
+    if not found:
+        raise UsageError(
+            f"nothing says which format {wish.target!r} is to have",
+            hint="say --to FORMAT, or give it a suffix like .csv",
+        )
+    return found
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """The file's descriptor."""
+    if path == _STANDARD:
+        if sys.stdin is None:
+            raise Unavailable("standard input is closed")
+        yield sys.stdin.fileno()
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        raise NotPermitted(f"no permission to read {path!r}") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _pieces(descriptor: int, path: str) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = os.read(descriptor, _PIECE)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if not piece:
+            return
+        yield piece
+
+
+def _unreadable(path: str, error: OSError) -> Unavailable:
+    return Unavailable(f"cannot read {path!r}: {(error.strerror or 'failed').lower()}")
+
+
+def _keep_apart(descriptor: int, wish: Wish) -> None:
+    """Who converts a file into itself wants something else, and would have lost the original."""
+    source = os.fstat(descriptor)
+    try:
+        target = os.fstat(1) if wish.target == _STANDARD else os.stat(wish.target)  # noqa: PTH116 - as fstat
+    except OSError:
+        return
+    if stat.S_ISREG(source.st_mode) and os.path.samestat(source, target):
+        raise UsageError(f"{wish.source!r} and {wish.target!r} are the same file")
+
+
+@contextmanager
+def _target(path: str) -> Iterator[Callable[[bytes], object]]:
+    if path == _STANDARD:
+        yield standard_output().write
+        return
+    with result_file(path) as file:
+        yield file.write
+
+
+def _tell(done: Converted, target: str, as_json: bool) -> None:
+    tally = done.tally
+    output = Output(as_json=as_json, stdout=sys.stderr)
+    if as_json:
+        output.record(
+            {
+                "from": done.source,
+                "to": target,
+                "packets": tally.packets,
+                "lost": tally.lost,
+                "lost_low": tally.lost_low,
+                "lost_high": tally.lost_high,
+                "skipped": tally.skipped,
+                "duplicates": tally.duplicates,
+                "reordered": tally.reordered,
+                "restarts": tally.restarts,
+                "duration_us": tally.duration_us,
+            }
+        )
+        return
+    for line in summary(tally):
+        output.note(f"kit: {line}")
+    if target == "raw":
+        for line in _missing_in_raw(done):
+            output.note(f"kit: {line}")
+
+
+def _missing_in_raw(done: Converted) -> Iterator[str]:
+    if done.had_times:
+        yield "raw bytes carry no times: those of the packets are left out"
+    if done.uncopied:
+        yield f"{done.uncopied:,} skipped bytes are left out: {done.source} tells their number only"

@@ -1,0 +1,124 @@
+"""A whole file from one format into another, piece by piece, so that its size takes no memory. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from kit.core.errors import ProtocolError, Unavailable
+from kit.eeg.capture import Capture
+from kit.eeg.dating import Dating
+from kit.eeg.formats import Units, make_reader, make_writer
+from kit.eeg.formats.interface import Reading
+from kit.eeg.formats.sniffing import HEAD, UNKNOWN, sniff
+from kit.eeg.records import Chunk, Gone, Item, Skipped
+from kit.eeg.scale import Scale
+from kit.eeg.summary import complaint
+from kit.eeg.tally import Tally
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is read and what is written.
+
+    `source` is None where the begin of the file tells its format; `presumed` is for one that does not.
+    `scale` holds for microvolts on both sides.
+    """
+
+    source: str | None
+    target: str
+    protocol: str
+    dating: Dating
+    scale: Scale
+    units: Units
+    presumed: str | None = None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What came of it: the format that was read, the totals, and what raw bytes cannot say of it."""
+
+    source: str
+    tally: Tally
+    had_times: bool
+    uncopied: int
+
+
+def convert(
+    conversion: Conversion, name: str, pieces: Iterable[bytes], write: Callable[[bytes], object]
+) -> Converted:
+    """Read the pieces of the file called `name`, write those of another.
+
+    Raises Unavailable for an empty file, ProtocolError for one with no packet or with a broken line.
+    """
+    pieces = iter(pieces)
+    head = _head(pieces)
+    if not head:
+        raise Unavailable(f"{name!r} is empty")
+    source = conversion.source or sniff(head)
+    if source == UNKNOWN and conversion.presumed:
+        source = conversion.presumed
+    if source == UNKNOWN:
+        raise ProtocolError(
+            f"{name!r} is not an OpenEEG stream, nor a text that kit reads", hint="say --from FORMAT if it is"
+        )
+    walk = _Walk(conversion, source, write)
+    walk.go(filter(None, chain([head], pieces)))
+    error = complaint(walk.capture.tally, name, walk.received)
+    if error:
+        raise error
+    return Converted(source, walk.capture.tally, walk.had_times, walk.uncopied)
+
+
+def _head(pieces: Iterator[bytes]) -> bytes:
+    """So many pieces as it takes to tell the format."""
+    head = b""
+    while len(head) < HEAD:
+        piece = next(pieces, None)
+        if piece is None:
+            break
+        head += piece
+    return head
+
+
+class _Walk:
+    """One conversion, from the first piece to the last."""
+
+    def __init__(self, conversion: Conversion, source: str, write: Callable[[bytes], object]) -> None:
+        self.capture = Capture(conversion.protocol, rate_hz=conversion.dating.rate_hz)
+        self.received = 0
+        self.had_times = False
+        self.uncopied = 0
+        self._write = write
+        self._writer = make_writer(
+            conversion.target, dating=conversion.dating, scale=conversion.scale, units=conversion.units
+        )
+        # Raw bytes are the capture's own to decode: it also says what protocol they are.
+        self._reader = None if source == "raw" else make_reader(source, scale=conversion.scale)
+
+    def go(self, pieces: Iterable[bytes]) -> None:
+        self._write(self._writer.head())
+        for piece in pieces:
+            self.received += len(piece)
+            if self._reader:
+                self._accept(self._reader.feed(piece))
+            else:
+                self._render(self.capture.feed(Chunk(piece)))
+        if self._reader:
+            self._accept(self._reader.finish())
+        self._render(self.capture.end("end"))
+        self._write(self._writer.tail())
+
+    def _accept(self, readings: Sequence[Reading]) -> None:
+        for span, times in readings:
+            if isinstance(span, Gone):
+                self._render(self.capture.interrupt(span))
+                continue
+            if isinstance(span, Skipped):
+                self.uncopied += span.uncopied
+            self.had_times = self.had_times or bool(times and times.wall_us)
+            self._render(self.capture.accept(span, times))
+
+    def _render(self, items: Iterable[Item]) -> None:
+        self._write(self._writer.render(items))
