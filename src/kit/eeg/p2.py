@@ -24,6 +24,9 @@ VERSION = 2
 # A run of noise is handed out in pieces, so that it takes no memory to speak of and is told of in time.
 SKIPPED_LIMIT = 1024
 
+# So few packets are as quickly matched by the expression.
+_COLUMNS_PAY = 64
+
 _SYNC = b"\xa5\x5a\x02"
 _GOOD = rb"\xa5\x5a\x02[\x00-\xff]" + rb"[\x00-\x03][\x00-\xff]" * 6 + rb"[\x00-\xff]"
 _CHAIN = re.compile(rb"(?:" + _GOOD + rb")++")
@@ -82,35 +85,26 @@ class Decoder:
 
     def _scan(self, data: bytes, final: bool) -> list[Span]:
         spans: list[Span] = []
-        at, end = 0, len(data)
-        while at < end:
-            until = self._good_until(data, at, final)
-            if until > at:
-                spans += self._noise.flush()
-                spans.append(Stretch(LAYOUT, self._offset + at, data[at:until]))
-                at = until
-            elif not final and _may_become_good(data, at):
-                break
+        at = look = 0
+        while chain := _next_chain(data, look):
+            begin, end = chain
+            good, after = _good_until(data, end, final)
+            if good > begin:
+                spans += self._noise.last(self._offset + at, data[at:begin])
+                spans.append(Stretch(LAYOUT, self._offset + begin, data[begin:good]))
             else:
-                until = _next_start(data, at + 1)
-                spans += self._noise.add(self._offset + at, data[at:until])
-                at = until
+                spans += self._noise.add(self._offset + at, data[at:begin])
+            at = good
+            if after is None:
+                break
+            look = after
+        else:
+            end = len(data) if final else _may_begin(data, at)
+            spans += self._noise.add(self._offset + at, data[at:end])
+            at = end
         self._held = data[at:]
         self._offset += at
         return spans
-
-    def _good_until(self, data: bytes, at: int, final: bool) -> int:
-        """Where the packets that begin at `at` end; `at` itself if there is none, or none yet."""
-        chain = _CHAIN.match(data, at)
-        if not chain:
-            return at
-        end = chain.end()
-        overlap = _overlapping(data, end)
-        if overlap is None:
-            return end
-        if _CHAIN.match(data, overlap) or (not final and _may_become_good(data, overlap)):
-            return end - SIZE
-        return end
 
 
 class Noise:
@@ -132,6 +126,12 @@ class Noise:
             self._offset += SKIPPED_LIMIT
         return pieces
 
+    def last(self, offset: int, data: bytes) -> list[Span]:
+        """As `add`, and the run's last piece."""
+        if not self._data and len(data) <= SKIPPED_LIMIT:
+            return [Skipped(offset, data)] if data else []
+        return self.add(offset, data) + self.flush()
+
     def flush(self) -> list[Span]:
         """What is held, as the run's last piece."""
         if not self._data:
@@ -152,25 +152,59 @@ def events(spans: list[Span]) -> list[Packet | Skipped]:
     return out
 
 
-def _overlapping(data: bytes, end: int) -> int | None:
-    """Where another packet may begin in the last two bytes of the one that ends at `end`."""
+def _next_chain(data: bytes, at: int) -> tuple[int, int] | None:
+    """Begin and end of the first packets, one right behind the other, that begin at `at` or later."""
+    if at == 0 and (end := _clean_until(data)):
+        return 0, end
+    while (begin := data.find(_SYNC, at)) >= 0:
+        if chain := _CHAIN.match(data, begin):
+            return chain.span()
+        at = begin + 1
+    return None
+
+
+def _clean_until(data: bytes) -> int:
+    """The end of the packets if all of the data is packets, 0 otherwise.
+
+    Looked at by columns, which takes an eighth of the time of the expression.
+    """
+    count = len(data) // SIZE
+    end = count * SIZE
+    if count < _COLUMNS_PAY or any(data[k:end:SIZE] != _SYNC[k : k + 1] * count for k in range(3)):
+        return 0
+    highs = b"".join([data[k:end:SIZE] for k in range(4, 16, 2)])
+    return 0 if highs.translate(None, b"\0\1\2\3") else end
+
+
+def _good_until(data: bytes, end: int, final: bool) -> tuple[int, int | None]:
+    """Of packets that end at `end`, where the good ones end, and from where on to look for more.
+
+    That is None if the last packet's end may be another one's begin, which only what follows can tell.
+    """
     if data[end - 1] == 0xA5:
-        return end - 1
-    return end - 2 if data[end - 2 : end] == b"\xa5\x5a" else None
+        overlap = end - 1
+    elif data[end - 1] == 0x5A and data[end - 2] == 0xA5:
+        overlap = end - 2
+    else:
+        return end, end
+    if _CHAIN.match(data, overlap):
+        return end - SIZE, overlap
+    if not final and _may_become_good(data, overlap):
+        return end - SIZE, None
+    return end, end
+
+
+def _may_begin(data: bytes, at: int) -> int:
+    """Where the begin of an incomplete packet may be, from `at` on; the end if nowhere."""
+    place = max(at, len(data) - SIZE + 1)
+    while (place := data.find(_SYNC[:1], place)) >= 0:
+        if _may_become_good(data, place):
+            return place
+        place += 1
+    return len(data)
 
 
 def _may_become_good(data: bytes, at: int) -> bool:
     """Is what is there from `at` on the begin of a packet that is not complete?"""
     head = data[at : at + SIZE]
     return len(head) < SIZE and _SYNC.startswith(head[:3]) and all(high <= 3 for high in head[4:16:2])
-
-
-def _next_start(data: bytes, at: int) -> int:
-    """The first place from `at` on where a packet may begin; the end if there is none."""
-    found = data.find(_SYNC, at)
-    if found >= 0:
-        return found
-    for length in (2, 1):
-        if len(data) - length >= at and data.endswith(_SYNC[:length]):
-            return len(data) - length
-    return len(data)
