@@ -88,7 +88,7 @@ class Tally:
             return
         self.packets += count
         self._sequences = max(self._sequences, run.sequence + count)
-        if run.times and count:
+        if run.times and run.times.wall_us and count:
             walls, steady = run.times.wall_us, run.times.monotonic_us or run.times.wall_us
             if self.first_wall_us is None:
                 self.first_wall_us, self._first_us = walls[0], steady[0]
