@@ -13,7 +13,7 @@ def why(data: bytes) -> str:
     """The kind of a skipped run.
 
     "idle line" (one byte, 00 or FF, again and again), "no sync" (nothing of P2's beginning), "version N" (a
-    beginning with another version), "high byte above 3" (a whole packet, one of its channels is damaged), "cut
+    beginning with another version), "high byte above 3" (a whole packet with a damaged channel), "cut
     short" (a packet that ends too early) or "noise" (something else with a beginning in it).
     """
     if len(data) >= _IDLE and len(set(data)) == 1 and data[0] in (0x00, 0xFF):
