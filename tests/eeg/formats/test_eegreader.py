@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.peers import find
 
 from kit.core.errors import ProtocolError
 from kit.eeg import p2, p3
 from kit.eeg.dating import Dating
 from kit.eeg.formats.eegreader import EegreaderReader, EegreaderWriter
-from kit.eeg.formats.interface import Reading, Uncopied
+from kit.eeg.formats.interface import Reading
 from kit.eeg.records import Lost, Packet, Run, Skipped, Stretch, Times
+from tests.peers import find
 
 C_SOURCE = Path(__file__).parents[2] / "bench" / "eegreader.c"
 # From the README of the C tool.
@@ -181,7 +181,7 @@ def test_a_damaged_packet_that_the_c_tool_printed_is_skipped_bytes() -> None:
 @pytest.mark.parametrize("end", ["1622034547374070|2|10|519|5", "1622034547374070|2|10|519|510|505|5|4|3|1"])
 def test_a_last_line_that_was_cut_is_skipped(end: str) -> None:
     found = read(REAL + end.encode(), 50)
-    assert found[-1] == (Uncopied(4 * 17, b"", len(end)), None)
+    assert found[-1] == (Skipped(4 * 17, b"", len(end)), None)
     assert len(rows(found)) == 4
 
 
