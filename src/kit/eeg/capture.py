@@ -6,15 +6,28 @@ Each byte is in exactly one run or skipped item, and these come in the order of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Protocol
 
-from kit.eeg.clock import ArrivalClock
+from kit.eeg.clock import ArrivalClock, Rate, Regular
 from kit.eeg.dating import NOMINAL_RATE_HZ
 from kit.eeg.loss import Accountant
 from kit.eeg.p2 import Decoder as P2Decoder
-from kit.eeg.records import Chunk, Gone, Interrupted, Item, Recognised, Skipped, Stretch, Times
+from kit.eeg.records import (
+    Chunk,
+    Gone,
+    Interrupted,
+    Item,
+    Lost,
+    Recognised,
+    Restarted,
+    Run,
+    Skipped,
+    Stretch,
+    Times,
+)
 from kit.eeg.tally import Tally
 
 NOMINAL_BAUD = 57_600
@@ -30,10 +43,10 @@ class Decoder(Protocol):
         """The spans of the bytes that are still held."""
 
 
-def _make_decoder(protocol: str) -> Decoder:
+def _make_decoder(protocol: str, offset: int = 0) -> Decoder:
     if protocol == "p2":
-        return P2Decoder()
-    made: Decoder = import_module("kit.eeg.recognition").make_decoder(protocol)
+        return P2Decoder(offset)
+    made: Decoder = import_module("kit.eeg.recognition").make_decoder(protocol, offset)
     return made
 
 
@@ -48,31 +61,42 @@ class Capture:
         self._rate_hz = rate_hz
         self._decoder = _make_decoder(protocol)
         self._clock = ArrivalClock(baud)
+        self._regular = Regular(rate_hz)
+        self._wall_offset_us: int | None = None
+        self._samples = False  # the times are of this capture's own clock
         self._received = 0
         self._accountant: Accountant | None = None
+
+    @property
+    def rate(self) -> Rate | None:
+        """The device's true rate, as far as the times tell it."""
+        return self._regular.rate
 
     def feed(self, chunk: Chunk) -> list[Item]:
         """The items that a read completes."""
         if chunk.monotonic_ns is not None and chunk.wall_ns is not None:
+            self._samples = True
             self._clock.chunk(self._received, len(chunk.data), chunk.monotonic_ns, chunk.wall_ns)
         self._received += len(chunk.data)
-        return self._counted(self._spans(self._decoder.scan(chunk.data)))
+        return self._finished(self._spans(self._decoder.scan(chunk.data)))
 
     def accept(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
         """The items that a span completes which was decoded elsewhere, with the times that it came with."""
-        return self._counted(self._account(span, times))
+        self._received = max(self._received, span.offset + len(span.data))
+        return self._finished(self._account(span, times))
 
     def interrupt(self, gone: Gone) -> list[Item]:
         """The device went away: what was held, and that it did."""
         items = self._rest()
+        self._decoder = _make_decoder(self._protocol, self._received)
         if self._accountant:
             self._accountant.interrupted()
         items.append(Interrupted(self._received, gone.wall_ns // 1000, gone.reason))
-        return self._counted(items)
+        return self._finished(items)
 
     def end(self, reason: str) -> list[Item]:
         """The last items, the totals at the end."""
-        items = self._counted(self._rest())
+        items = self._finished(self._rest())
         return [*items, self.tally.ended(reason)]
 
     def _rest(self) -> list[Item]:
@@ -85,6 +109,7 @@ class Capture:
         items: list[Item] = []
         for span in spans:
             if isinstance(span, Recognised):
+                self._protocol = span.protocol
                 items.append(span)
                 continue
             times = self._clock.times(span) if isinstance(span, Stretch) else None
@@ -92,21 +117,45 @@ class Capture:
             self._clock.forget(span.offset + len(span.data))
         return items
 
-    def _account(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
+    def _account(self, span: Stretch | Skipped, times: Times | None) -> Sequence[Item]:
         if isinstance(span, Skipped):
-            return [*self._accountant.skip(span)] if self._accountant else [span]
-        accountant = self._accountant
+            return self._accountant.skip(span) if self._accountant else [span]
         before: list[Item] = []
+        accountant = self._accountant
         if accountant is None or accountant.period != span.layout.period:
-            if accountant:
-                before += accountant.settle()
-            sequence = accountant.sequence if accountant else 0
-            accountant = Accountant(span.layout.period, self._rate_hz, sequence)
+            before = [*accountant.settle()] if accountant else []
+            accountant = Accountant(
+                span.layout.period, self._rate_hz, accountant.sequence if accountant else 0
+            )
             self._accountant = accountant
-        arrivals_us = (times.monotonic_us or times.wall_us) if times else None
+        arrivals_us = (times.monotonic_us or times.wall_us or None) if times else None
         return [*before, *accountant.account(span, arrivals_us, times)]
 
-    def _counted(self, items: list[Item]) -> list[Item]:
+    def _finished(self, items: Sequence[Item]) -> list[Item]:
+        """The items, counted, and with the times that the regular clock gives."""
+        done: list[Item] = []
         for item in items:
+            done.append(self._timed(item) if isinstance(item, Run) and item.times else item)
             self.tally.add(item)
-        return items
+            if isinstance(item, Restarted | Interrupted) or _leaves_doubt(item):
+                self._regular.begin()
+        self.tally.rate = self._regular.rate
+        return done
+
+    def _timed(self, run: Run) -> Run:
+        times = run.times
+        if times is None or run.repeated or not (times.monotonic_us or times.wall_us):
+            return run
+        if not self._samples or not times.monotonic_us:
+            self._regular.note(run.sequence, times.monotonic_us or times.wall_us)
+            return run
+        if self._wall_offset_us is None:
+            self._wall_offset_us = times.wall_us[0] - times.monotonic_us[0]
+        offset_us = self._wall_offset_us
+        sampled_us = [at + offset_us for at in self._regular.sampled_us(run.sequence, times.monotonic_us)]
+        return replace(run, times=Times(times.wall_us, times.monotonic_us, sampled_us))
+
+
+def _leaves_doubt(item: Item) -> bool:
+    """Is it not known how many packets there would be up to here?"""
+    return isinstance(item, Lost) and item.by == "time" and item.low < item.high

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kit.eeg.loss_by_time import Gap, Meaning, Timekeeper, by_counter
 from kit.eeg.records import Duplicate, Fault, Lost, Reordered, Restarted, Run, Skipped, Stretch, Times
 
 # How far back a packet may be late or repeated. Serial lines keep the order; a network may not.
@@ -56,7 +57,7 @@ class Accountant:
         self.period = period
         self.sequence = sequence  # of the next packet
         self._first = sequence  # of the device's present life
-        self._rate_hz = rate_hz
+        self._timekeeper = Timekeeper(period, rate_hz)
         self._counter: int | None = None  # the next packet's, if nothing happens
         self._cycle = bytes(range(period)) * 2
         self._successors = bytes((value + 1) % period for value in range(256))
@@ -72,7 +73,7 @@ class Accountant:
         self, stretch: Stretch, arrivals_us: Sequence[int] | None = None, times: Times | None = None
     ) -> list[_Out]:
         """What the packets mean, as far as it can be told; `times` go into the runs."""
-        if not self._held and self._continues(stretch):
+        if arrivals_us is None and not self._held and self._continues(stretch):
             return [self._run(_Piece(stretch, arrivals_us, times))]
         self._held.append(_Piece(stretch, arrivals_us, times))
         return self._release(final=False)
@@ -85,7 +86,8 @@ class Accountant:
         return []
 
     def interrupted(self) -> None:
-        """The device was away."""
+        """The device was away: the time tells what was lost in between, if there are times."""
+        self._timekeeper.interrupted()
 
     def settle(self) -> list[_Out]:
         """What is held, now that nothing follows."""
@@ -105,22 +107,34 @@ class Accountant:
         return out
 
     def _walk(self, piece: _Piece, out: list[_Out], final: bool) -> int:
-        """Account for the packets; returns how many, less than all if the next ones must wait."""
+        """Account for the packets; returns how many, less than all if the next ones must tell."""
         counters = piece.stretch.counters
         at = 0
         for end in self._breaks(counters):
             while at < end:
-                if counters[at] != self._counter:
-                    verdict = self._gap(piece, at, counters, final)
-                    if verdict is None:
+                verdict = self._gap(piece, at, counters, final) if counters[at] != self._counter else []
+                if verdict is None:
+                    return at
+                out += verdict
+                if verdict and isinstance(verdict[-1], Run):
+                    at += 1
+                    continue
+                until = self._in_time(piece, at, end)
+                if until > at:
+                    out.append(self._run(piece.part(at, until)))
+                    at = until
+                if until < end:
+                    late = self._judge(piece, at, 0, final)
+                    if late is None:
                         return at
-                    out += verdict
-                    if verdict and isinstance(verdict[-1], Run):
-                        at += 1
-                        continue
-                out.append(self._run(piece.part(at, end)))
-                at = end
+                    out += late
         return at
+
+    def _in_time(self, piece: _Piece, at: int, end: int) -> int:
+        """Up to which of the packets, one behind the other, the times agree."""
+        if piece.arrivals_us is None:
+            return end
+        return at + self._timekeeper.on_time(self.sequence, piece.arrivals_us[at:end])
 
     def _continues(self, stretch: Stretch) -> bool:
         """Do all its packets follow each other, and the last one?"""
@@ -156,11 +170,10 @@ class Accountant:
 
         The list ends with a run where the packet is not a new one.
         """
-        counter = counters[at]
         if self._counter is None:
-            self._counter = counter
+            self._counter = counters[at]
             return []
-        lost = (counter - self._counter) % self.period
+        lost = (counters[at] - self._counter) % self.period
         ago = self.period - lost  # 1 is the newest packet
         sequence = self.sequence - ago
         if ago <= LATE_LIMIT + 1 and sequence >= self._first:
@@ -175,7 +188,7 @@ class Accountant:
             elif known == packet.stretch.data:
                 again = Run(sequence, packet.stretch, packet.times, repeated=True)
                 return [Duplicate(sequence, packet.stretch.offset), again]
-        return [self._lose(lost, counter, piece.stretch.offset + at * piece.stretch.layout.size)]
+        return self._judge(piece, at, lost, final)
 
     def _known(self, sequence: int) -> bytes | None:
         """The bytes of a recent packet, None if it did not come."""
@@ -213,13 +226,41 @@ class Accountant:
                 for index in range(len(held.stretch)):
                     yield held.stretch.part(index, index + 1)
 
-    def _lose(self, lost: int, counter: int, offset: int) -> Fault:
-        """Step over the packets that never came, or to a new beginning."""
+    def _judge(self, piece: _Piece, at: int, lost: int, final: bool) -> list[_Out] | None:
+        """What the `lost` packets before the one at `at` are; None if the next ones must tell."""
+        counter = piece.stretch.counters[at]
+        gap = Gap(self.sequence, lost, counter)
+        meaning: Meaning | None
+        if piece.arrivals_us is None:
+            meaning = by_counter(gap, self.period)
+        else:
+            steady_clock = piece.times is None or len(piece.times.monotonic_us) > 0
+            meaning = self._timekeeper.judge(gap, self._arrivals(piece, at), steady_clock, final)
+        if meaning is None:
+            return None
+        return self._step(meaning, counter, piece.stretch.offset + at * piece.stretch.layout.size)
+
+    def _arrivals(self, piece: _Piece, at: int) -> Iterator[tuple[int, int]]:
+        """The counters and arrivals from the packet at `at` on, as far as they are here."""
+        if piece.arrivals_us is not None:
+            yield from zip(piece.stretch.counters[at:], piece.arrivals_us[at:], strict=True)
+        for held in self._held:
+            if isinstance(held, _Piece) and held.arrivals_us is not None:
+                yield from zip(held.stretch.counters, held.arrivals_us, strict=True)
+
+    def _step(self, meaning: Meaning, counter: int, offset: int) -> list[_Out]:
+        """Over the packets that never came, or to a new beginning."""
+        out: list[_Out] = []
         self._counter = counter
-        if counter == 0 and lost >= self.period // 2:
+        count = meaning.lost
+        if count:
+            may_be_restart = counter == 0 and count > _SURE_LOSS and not meaning.restarted
+            lost = Lost(self.sequence, count, offset, meaning.by, meaning.low, meaning.high, may_be_restart)
+            out.append(lost)
+            self.sequence += count
+        if meaning.restarted:
+            out.append(Restarted(self.sequence, counter, offset, meaning.or_lost))
             self._recent.clear()
             self._first = self.sequence
-            return Restarted(self.sequence, counter, offset, lost)
-        self.sequence += lost
-        may_be_restart = counter == 0 and lost > _SURE_LOSS
-        return Lost(self.sequence - lost, lost, offset, may_be_restart=may_be_restart)
+            self._timekeeper.begin()
+        return out
