@@ -10,9 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-import tty
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,28 +19,13 @@ from kit.core.errors import Unavailable, UsageError
 from kit.eeg.records import Chunk, Gone
 from kit.eeg.sources import DeviceGone, Source, open_source
 from kit.eeg.sources.holders import Holder, holders
+from tests.eeg.sources.ptys import Pty, kept_open
 from tests.peers import missing
-
-
-@dataclass
-class Pty:
-    """Its two ends; the device's is `main`."""
-
-    main: int
-    path: str
-
-    def unplug(self) -> None:
-        if self.main >= 0:
-            os.close(self.main)
-            self.main = -1
 
 
 @pytest.fixture
 def pty() -> Iterator[Pty]:
-    main, terminal = os.openpty()
-    tty.setraw(terminal)
-    made = Pty(main, os.ttyname(terminal))
-    os.close(terminal)
+    made = Pty()
     yield made
     made.unplug()
 
@@ -63,7 +46,7 @@ def test_what_is_there_comes_with_the_times_of_its_read(pty: Pty, source: Source
     assert source.name == pty.path
     chunks = source.chunks()
     for data in (b"\xa5\x5a\x02", bytes(range(256))):
-        os.write(pty.main, data)
+        pty.send(data)
         before = time.monotonic_ns(), time.time_ns()
         chunk = next(chunks)
         after = time.monotonic_ns(), time.time_ns()
@@ -84,8 +67,8 @@ def test_a_silent_port_gives_empty_chunks_four_times_a_second(source: Source) ->
 
 
 def test_what_a_pty_holds_before_it_is_opened_is_kept(pty: Pty) -> None:
-    with _kept_open(pty.path):
-        os.write(pty.main, b"before")
+    with kept_open(pty.path):
+        pty.send(b"before")
         with contextlib.closing(open_source(pty.path)) as source:
             assert _data(next(source.chunks())) == b"before"
 
@@ -104,7 +87,7 @@ def test_every_byte_passes_as_it_is_whatever_the_terminal_was_set_to() -> None:
 
 
 def test_the_port_is_set_to_eight_bits_no_parity_no_flow_control(pty: Pty, source: Source) -> None:
-    with _kept_open(pty.path):
+    with kept_open(pty.path):
         stty = ["stty", "-a", "-F", pty.path]
         shown = (
             subprocess.run(stty, capture_output=True, text=True, check=True).stdout.replace(";", "").split()
@@ -116,7 +99,7 @@ def test_the_port_is_set_to_eight_bits_no_parity_no_flow_control(pty: Pty, sourc
 
 @pytest.mark.parametrize("baud", [57600, 115200, 12345, 3_000_000])
 def test_the_port_has_the_speed_that_was_asked_for(pty: Pty, baud: int) -> None:
-    with contextlib.closing(open_source(pty.path, baud=baud)), _kept_open(pty.path) as port:
+    with contextlib.closing(open_source(pty.path, baud=baud)), kept_open(pty.path) as port:
         # TCGETS2 and struct termios2 of asm-generic/termbits.h: stty does not know every speed.
         settings = fcntl.ioctl(port, 0x802C542A, bytes(44))
     assert struct.unpack("4I20s2I", settings)[-2:] == (baud, baud)
@@ -211,13 +194,6 @@ def _open_as_nobody(path: str) -> list[str]:
     return done.stdout.rstrip("\n").split("|")
 
 
-@contextlib.contextmanager
-def _kept_open(path: str) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    yield descriptor
-    os.close(descriptor)
-
-
 def test_a_port_that_only_its_group_may_open_says_how_to_join_it(pty: Pty) -> None:
     os.chown(pty.path, 0, 20)  # dialout on Debian
     Path(pty.path).chmod(0o660)
@@ -246,7 +222,7 @@ def test_a_file_that_may_not_be_read_is_said(short_tmp: Path) -> None:
 
 def test_a_port_that_another_claimed_is_in_use_for_a_plain_user(pty: Pty) -> None:
     Path(pty.path).chmod(0o666)
-    with _kept_open(pty.path) as keeper:
+    with kept_open(pty.path) as keeper:
         fcntl.ioctl(keeper, termios.TIOCEXCL)
         status, message, hint = _open_as_nobody(pty.path)
     assert (status, message) == ("69", f"{pty.path!r} is in use")

@@ -29,6 +29,10 @@ def open_source(spec: str | None, *, baud: int = 57600, reconnect: bool = False)
         return standard_input()
     if spec is None:
         spec = choose(list_ports()).device
+    if spec.startswith("sim:") and not spec.startswith("sim://"):
+        from kit.eeg.simulator.source import open_simulated
+
+        return open_simulated(spec, reconnect=reconnect)
     if "://" in spec:
         return _open_url(spec, baud, reconnect)
     return _open_path(spec, baud, reconnect)

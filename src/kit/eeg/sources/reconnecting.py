@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 
 from kit.core.errors import KitError
 from kit.eeg.records import Chunk, Gone
@@ -11,7 +11,7 @@ from kit.eeg.sources.source import TICK_MS, DeviceGone, NotThere, Source, stampe
 
 # A device that has just come back belongs to root until udev has looked at it, and ModemManager talks to it
 # for some seconds first. What lasts longer does not pass by waiting.
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
 
 
 class Reconnecting:
@@ -19,11 +19,13 @@ class Reconnecting:
 
     live = True
 
-    def __init__(self, name: str, reopen: Callable[[], Source]) -> None:
+    def __init__(self, name: str, reopen: Callable[[], Source], patience_s: float = PATIENCE_S) -> None:
         self._name = name
         self._reopen = reopen
+        self._patience_s = patience_s
         self._source: Source | None = None
         self._closed = False
+        self._refused_s: float | None = None
         self.waiting_for: str | None = None
 
     @property
@@ -40,38 +42,39 @@ class Reconnecting:
 
     def chunks(self) -> Iterator[Chunk | Gone]:
         while not self._closed:
-            source = self._source or (yield from self._await())
-            try:
-                yield from source.chunks()
-            except DeviceGone as error:
-                # Closed first: as long as it is held, a USB port does not come back under its old name.
-                self._let_go()
-                self.waiting_for = str(error)
-                yield Gone(str(error), time.monotonic_ns(), time.time_ns())
-            else:
-                return
+            if self._source is None and not self._try_again():
+                time.sleep(TICK_MS / 1000)
+                yield stamped(b"")
+            elif self._source:
+                try:
+                    yield from self._source.chunks()
+                except DeviceGone as error:
+                    # Closed first: as long as it is held, a USB port does not come back under its old name.
+                    self._let_go()
+                    self.waiting_for = str(error)
+                    yield Gone(str(error), time.monotonic_ns(), time.time_ns())
+                else:
+                    return
 
     def close(self) -> None:
         self._closed = True
         self._let_go()
 
-    def _await(self) -> Generator[Chunk, None, Source]:
-        refused_s: float | None = None
-        while True:
-            try:
-                self._source = self._reopen()
-            except NotThere as error:
-                refused_s, self.waiting_for = None, str(error)
-            except KitError as error:
-                refused_s = refused_s or time.monotonic()
-                if time.monotonic() > refused_s + _PATIENCE_S:
-                    raise
-                self.waiting_for = str(error)
-            else:
-                self.waiting_for = None
-                return self._source
-            time.sleep(TICK_MS / 1000)
-            yield stamped(b"")
+    def _try_again(self) -> bool:
+        """Is it open now? Raises what has stood in the way for too long."""
+        try:
+            self._source = self._reopen()
+        except NotThere as error:
+            self._refused_s, self.waiting_for = None, str(error)
+            return False
+        except KitError as error:
+            self._refused_s = self._refused_s or time.monotonic()
+            if time.monotonic() > self._refused_s + self._patience_s:
+                raise
+            self.waiting_for = str(error)
+            return False
+        self._refused_s = self.waiting_for = None
+        return True
 
     def _let_go(self) -> None:
         if self._source:

@@ -11,12 +11,14 @@ import contextlib
 import fcntl
 import os
 import re
+import sys
 import termios
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import serial
+from serial.urlhandler.protocol_spy import FormatRaw
 
 from kit.core.errors import KitError, Unavailable, UsageError
 from kit.core.text import printable
@@ -86,12 +88,14 @@ def open_device(path: str, baud: int) -> SerialSource:
 def open_by_url(url: str, baud: int) -> Any:
     """pyserial's object for a URL, open; raises a KitError that says why there is none."""
     port = _made(url, baud)
+    _quieten(port)
     try:
         with warnings.catch_warnings():
             # pyserial 3.5 starts its threads in a way that Python 3.10 gave up.
             warnings.simplefilter("ignore", DeprecationWarning)
             port.open()
     except _FAILURES as error:
+        close(port)
         if isinstance(port, serial.Serial):
             raise _refused(port.portstr, baud, error) from None
         raise _unanswered(url, error) from None
@@ -103,17 +107,42 @@ def path_of(url: str) -> str:
     return str(_made(url, None).port)
 
 
+def close(port: Any) -> None:
+    """Close it, and what pyserial leaves open: a spy's log, a socket that the server closed first."""
+    connection, spy = getattr(port, "_socket", None), getattr(port, "formatter", None)
+    port.close()
+    if connection:
+        connection.close()
+    if spy and spy.output is not sys.stderr:
+        spy.output.close()
+
+
 def _made(url: str, baud: int | None) -> Any:
     """What the URL names, closed."""
     try:
         port = serial.serial_for_url(url, do_not_open=True, timeout=TICK_MS / 1000)
         port.baudrate = baud or port.baudrate
         port.exclusive = isinstance(port, serial.Serial) or None
+        if isinstance(getattr(port, "formatter", None), FormatRaw):
+            raise ValueError("it has no raw form")  # pyserial 3.5 has one, which fails at the first byte
     except _FAILURES as error:
         if str(error).startswith("no ports found"):
             raise NotThere(f"no port matches {url!r}", hint=what_is_there()) from None
         raise _not_understood(url, error) from None
     return port
+
+
+def _quieten(port: Any) -> None:
+    """RFC 2217: let the thread that reads the socket die of a broken server without a traceback."""
+    loop = getattr(port, "_telnet_read_loop", None)
+    if loop is None:
+        return
+
+    def quiet() -> None:
+        with contextlib.suppress(*_FAILURES):
+            loop()
+
+    port._telnet_read_loop = quiet
 
 
 def _unanswered(url: str, error: BaseException) -> KitError:
@@ -124,7 +153,8 @@ def _unanswered(url: str, error: BaseException) -> KitError:
             return unreachable(url, cause)
     if any(isinstance(cause, ValueError | KeyError) for cause in causes):
         return _not_understood(url, error)
-    hint = f"for a server that sends bare bytes write socket://{url.partition('://')[2]}"
+    bare = url.partition("://")[2].partition("?")[0]
+    hint = f"for a server that sends bare bytes write socket://{bare}"
     return Unavailable(f"what answers at {url!r} does not speak RFC 2217", hint=hint)
 
 

@@ -57,7 +57,9 @@ class _Polled:
         return data
 
     def close(self) -> None:
-        self._port.close()
+        from kit.eeg.sources.serial import close
+
+        close(self._port)
 
 
 class _Waiting:
@@ -74,25 +76,28 @@ class _Waiting:
         while True:
             try:
                 data = bytes(port.read(1))
-                data += bytes(port.read(port.in_waiting)) if data else b""
             except OSError as error:
-                yield stamped(_left_behind(port))
+                yield stamped(_waiting(port))
                 raise gone(self.name, error) from None
-            yield stamped(data)
+            yield stamped(data + _waiting(port) if data else b"")
 
     def close(self) -> None:
-        # pyserial leaves the socket open where its peer has closed it.
-        connection = getattr(self._port, "_socket", None)
-        self._port.close()
-        if connection:
-            connection.close()
+        from kit.eeg.sources.serial import close
+
+        close(self._port)
 
 
-def _left_behind(port: Any) -> bytes:
-    """What came before the end: pyserial refuses to read on when its thread has ended, and drops it."""
+def _waiting(port: Any) -> bytes:
+    """What has come already.
+
+    pyserial's thread for RFC 2217 puts it into a queue. Its read refuses to go on when that thread has ended,
+    and drops what it has taken out by then.
+    """
     data, queue = bytearray(), getattr(port, "_read_buffer", None)
+    if queue is None:
+        return bytes(port.read(port.in_waiting))
     with contextlib.suppress(Empty):
-        while queue:
+        while True:
             data += queue.get_nowait() or b""
     return bytes(data)
 
