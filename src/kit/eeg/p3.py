@@ -1,20 +1,24 @@
-"""OpenEEG P3: 2, 5, 8 or 11 bytes a packet, for none, two, four or six channels.
+"""OpenEEG P3: 2, 5, 8 or 11 bytes a packet, for 0, 2, 4 or 6 channels; bit 7 marks a packet's last byte.
 
-    0ppppppx 0xxxxxxx            p: counter, 0 to 63   x: auxiliary byte
-    0aaaaaaa 0bbbbbbb 0aaa-bbb   channels 1 and 2: seven low bits each, then three high bits each
-    …        …        1eee-fff   bit 7 is set in a packet's last byte only; the bits `-` are zero
+    0ppppppx  0xxxxxxx              p: counter, 0 to 63; x: one auxiliary byte
+    0aaaaaaa  0bbbbbbb  eaaa-bbb    two channels: their 7 low bits each, then 3 high bits each; - is zero
+    …                               e: 1 in the packet's last byte (with no channels, in its second)
 
-So the bytes up to one with bit 7 are a run, and a good packet is the end of a run: what stands before it lost
-its own end. How long a device's packets are is learned from its first runs. The counter's three low bits
-choose one of eight auxiliary channels: 0 spells the firmware's name, 4 has the buttons. Pure.
-Source: the format comments of the ModularEEG firmware (0.5.5-p3).
+The auxiliary byte belongs to one of eight channels, which the three low bits of the counter choose: 0 spells
+the device's name, zero-terminated; 4 is port D, whose low nibble has the buttons.
+
+A run is what lies between two bytes with bit 7 set, the second one included. The size of the packets is
+learned from the first runs; then a packet is the end of a run, so what was cut off or put in before it costs
+nothing. Pure. Source: the format comments of the ModularEEG firmware, version 0.5.5-p3.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 from kit.eeg.p2 import Noise, events
 from kit.eeg.records import Layout, Packet, Skipped, Span, Stretch
@@ -22,42 +26,42 @@ from kit.eeg.records import Layout, Packet, Skipped, Span, Stretch
 PERIOD = 64
 VERSION = 3
 SIZES = (2, 5, 8, 11)
-BUTTONS_CHANNEL = 4
-IDENTITY_CHANNEL = 0
+_LONGEST = max(SIZES)
+# So many runs, in at most so many bytes, tell the size of the packets.
+_LEARNING_RUNS = 8
+_LEARNING_BYTES = 128
+# So many of them have to have that size; of two bytes are a quarter of the runs in any noise.
+_ENOUGH = {2: 6, 5: 3, 8: 3, 11: 3}
+# So many in a row of another size, their counters in sequence, and the device sends other packets now.
+_CHANGED_RUNS = 4
 
-_LEARN_RUNS = 4
-_LEARN_BYTES = 256
-_IDENTITY_LIMIT = 64
-_COUNTER_OF = bytes(byte >> 1 for byte in range(256))
-_RUN = re.compile(rb"[\x00-\x7f]*[\x80-\xff]")
-
-
-def _class(values: list[int]) -> bytes:
-    return b"[" + b"".join(b"\\x%02x" % value for value in values) + b"]"
-
-
-_HIGH = _class([byte for byte in range(0x80) if not byte & 8])
-_LAST_HIGH = _class([byte for byte in range(0x80, 0x100) if not byte & 8])
+_RUN = re.compile(rb"[\x00-\x7f]*+[\x80-\xff]")
+_HALF = bytes(byte >> 1 for byte in range(256))
 
 
-@cache
-def _chain(size: int) -> re.Pattern[bytes]:
+def _form(size: int) -> bytes:
+    """A good packet of this size, as a regular expression."""
+    top = b"".join(rb"\x%x0-\x%x7" % (high, high) for high in range(8))
+    last_top = b"".join(rb"\x%x0-\x%x7" % (high, high) for high in range(8, 16))
     if size == 2:
-        return re.compile(rb"(?:[\x00-\x7f][\x80-\xff])++")
-    low = rb"[\x00-\x7f][\x00-\x7f]"
-    pairs = (low + _HIGH) * (size // 3 - 1)
-    return re.compile(rb"(?:" + low + pairs + low + _LAST_HIGH + rb")++")
+        return rb"[\x00-\x7f][\x80-\xff]"
+    pairs = (size - 2) // 3
+    return rb"[\x00-\x7f]{2}(?:[\x00-\x7f]{2}[%b]){%d}[\x00-\x7f]{2}[%b]" % (top, pairs - 1, last_top)
+
+
+_GOOD = {size: re.compile(_form(size)) for size in SIZES}
+_CHAINS = {size: re.compile(rb"(?:%b)++" % _form(size)) for size in SIZES}
 
 
 @cache
 def layout(channels: int) -> Layout:
-    """The layout of packets with 0, 2, 4 or 6 channels; raises ValueError for another number."""
-    size = 2 + channels // 2 * 3
-    if channels % 2 or size not in SIZES:
+    """How packets with 0, 2, 4 or 6 channels lie; ValueError for another number."""
+    if channels not in (0, 2, 4, 6):
         raise ValueError(f"P3 has 0, 2, 4 or 6 channels, not {channels}")
+    size = 2 + channels // 2 * 3
 
     def counters(data: bytes) -> bytes:
-        return data[::size].translate(_COUNTER_OF)
+        return data[::size].translate(_HALF)
 
     def packets(data: bytes, offset: int) -> list[Packet]:
         return [_packet(data[at : at + size], offset + at) for at in range(0, len(data), size)]
@@ -66,31 +70,32 @@ def layout(channels: int) -> Layout:
 
 
 def _packet(data: bytes, offset: int) -> Packet:
-    counter, auxiliary = data[0] >> 1, (data[0] & 1) << 7 | data[1] & 0x7F
+    counter = data[0] >> 1
+    auxiliary = (data[0] & 1) << 7 | data[1] & 0x7F
     channels: list[int] = []
     for at in range(2, len(data), 3):
-        low_a, low_b, high = data[at : at + 3]
-        channels += (low_a | (high >> 4 & 7) << 7, low_b | (high & 7) << 7)
-    buttons = auxiliary & 15 if counter & 7 == BUTTONS_CHANNEL else None
+        tops = data[at + 2]
+        channels += (data[at] | (tops & 0x70) << 3, data[at + 1] | (tops & 7) << 7)
+    buttons = auxiliary & 15 if counter & 7 == 4 else None
     return Packet(offset, VERSION, counter, tuple(channels), buttons, auxiliary)
 
 
 def encode(packet: Packet) -> bytes:
     """The packet's bytes; raises ValueError for one that P3 cannot say.
 
-    The buttons of a packet that carries them are the low nibble of its auxiliary byte.
+    Buttons are part of the auxiliary byte where the counter says so, and are not sent elsewhere.
     """
-    count, auxiliary = len(packet.channels), packet.auxiliary
-    carries = packet.counter & 7 == BUTTONS_CHANNEL
-    if carries and packet.buttons is not None:
-        auxiliary = auxiliary & 0xF0 | packet.buttons
-    if count not in (0, 2, 4, 6) or not all(0 <= value < 1024 for value in packet.channels):
-        raise ValueError(f"P3 has 0, 2, 4 or 6 channels of 0 to 1023, not {packet.channels}")
-    if not 0 <= packet.counter < PERIOD or not 0 <= auxiliary < 256 or not 0 <= (packet.buttons or 0) < 16:
+    channels, counter, auxiliary = packet.channels, packet.counter, packet.auxiliary
+    layout(len(channels))
+    if not all(0 <= value < 1024 for value in channels):
+        raise ValueError(f"P3 has channels of 0 to 1023, not {channels}")
+    if not 0 <= counter < PERIOD or not 0 <= auxiliary < 256:
         raise ValueError(f"P3 cannot say {packet}")
-    out = bytearray((packet.counter << 1 | auxiliary >> 7, auxiliary & 0x7F))
-    for a, b in zip(packet.channels[::2], packet.channels[1::2], strict=True):
-        out += bytes((a & 0x7F, b & 0x7F, a >> 7 << 4 | b >> 7))
+    if packet.buttons is not None and counter & 7 == 4 and packet.buttons != auxiliary & 15:
+        raise ValueError(f"buttons are {auxiliary & 15} by the auxiliary byte, and not {packet.buttons}")
+    out = bytearray([counter << 1 | auxiliary >> 7, auxiliary & 0x7F])
+    for first, second in zip(channels[::2], channels[1::2], strict=True):
+        out += bytes([first & 0x7F, second & 0x7F, first >> 7 << 4 | second >> 7])
     out[-1] |= 0x80
     return bytes(out)
 
@@ -102,8 +107,7 @@ class Decoder:
         self._held = b""
         self._offset = offset  # of the first held byte
         self._noise = Noise()
-        self._size = 0  # of this device's packets; 0 until it is learned
-        self._other = (0, 0)  # a valid length that is not ours, and how many runs in a row had it
+        self._size: int | None = None
 
     def feed(self, data: bytes) -> list[Packet | Skipped]:
         """The events that `data` completes."""
@@ -115,102 +119,144 @@ class Decoder:
 
     def scan(self, data: bytes) -> list[Span]:
         """As `feed`, with packets that follow each other in one stretch."""
-        self._held += data
-        return self._scan(final=False)
+        return self._scan(self._held + data, final=False)
 
     def scan_rest(self) -> list[Span]:
         """As `finish`, in stretches."""
-        spans = self._scan(final=True)
-        spans += self._skip(len(self._held))
+        spans = self._scan(self._held, final=True)
         return spans + self._noise.flush()
 
-    def _scan(self, final: bool) -> list[Span]:
-        if not self._size:
-            self._size = _learned(self._held, final)
-        if not self._size:
-            return []
+    def _scan(self, data: bytes, final: bool) -> list[Span]:
         spans: list[Span] = []
-        data, start, at = self._held, self._offset, 0
-        while True:
-            chain = _chain(self._size).match(data, at)
-            if chain:
+        at = 0
+        while at < len(data):
+            size, until = self._size, None
+            if size is None:
+                self._size, until = _learn(data, at, final)
+            elif chain := _CHAINS[size].match(data, at):
                 spans += self._noise.flush()
-                spans.append(Stretch(self._layout, start + at, data[at : chain.end()]))
-                self._other = (0, 0)
+                spans.append(Stretch(layout(size // 3 * 2), self._offset + at, chain.group()))
                 at = chain.end()
-            run = _RUN.match(data, at)
-            if not run:
+                continue
+            else:
+                until = self._skip_until(data, at, size, final)
+            if until is None:
                 break
-            spans += self._odd_run(start + at, run[0])
-            at = run.end()
-        self._held, self._offset = data[at:], start + at
-        # Only the end of a run can be a packet, however long the run becomes; and by what is kept, a run that
-        # is longer than any packet is known as such.
-        return spans + self._skip(len(self._held) - max(SIZES))
-
-    @property
-    def _layout(self) -> Layout:
-        return layout(self._size // 3 * 2)
-
-    def _odd_run(self, offset: int, run: bytes) -> list[Span]:
-        """A run of another length than the packets', or with a bit set that is none."""
-        self._count_other(len(run), run)
-        cut = len(run) - self._size
-        if cut < 0 or not _chain(self._size).fullmatch(run, cut):
-            spans = self._noise.add(offset, run)
-        else:
-            spans = self._noise.add(offset, run[:cut]) + self._noise.flush()
-            spans.append(Stretch(self._layout, offset + cut, run[cut:]))
-        length, count = self._other
-        if count >= _LEARN_RUNS:
-            self._size, self._other = length, (0, 0)
+            spans += self._noise.add(self._offset + at, data[at:until])
+            at = until
+        self._held = data[at:]
+        self._offset += at
         return spans
 
-    def _count_other(self, length: int, run: bytes) -> None:
-        if length == self._size or length not in SIZES or not _chain(length).fullmatch(run):
-            self._other = (0, 0)
-        elif self._other[0] == length:
-            self._other = (length, self._other[1] + 1)
-        else:
-            self._other = (length, 1)
+    def _skip_until(self, data: bytes, at: int, size: int, final: bool) -> int | None:
+        """Where what is no packet at `at` ends; `at` if the size has changed, None if more is needed."""
+        run = _RUN.match(data, at)
+        if not run:
+            return _unended_until(data, at, len(data), final)
+        end = run.end()
+        length = end - at
+        if length in SIZES and length != size:
+            changed = _in_sequence(data, at, length)
+            if changed:
+                self._size = length
+                return at
+            if changed is None and not final:
+                return None
+        begin = end - size
+        return begin if begin > at and _GOOD[size].match(data, begin) else end
 
-    def _skip(self, count: int) -> list[Span]:
-        if count <= 0:
-            return []
-        spans = self._noise.add(self._offset, self._held[:count])
-        self._held, self._offset = self._held[count:], self._offset + count
-        return spans
+
+def _unended_until(data: bytes, at: int, end: int, final: bool) -> int | None:
+    """Where the useless part of a run ends whose last byte is not there yet; None if there is none.
+
+    However the run goes on, it holds at most one packet, and that is its end.
+    """
+    if final:
+        return len(data)
+    return end - _LONGEST if end - at > _LONGEST else None
 
 
-def _learned(data: bytes, final: bool) -> int:
-    """The size of the packets in this beginning of a stream; 0 while that is open."""
-    valid: Counter[int] = Counter()
-    for run in _RUN.finditer(data, 0, _LEARN_BYTES):
-        size = len(run[0])
-        if size in SIZES and _chain(size).fullmatch(run[0]):
-            valid[size] += 1
-            if valid.total() == _LEARN_RUNS:
-                break
-    if valid.total() < _LEARN_RUNS and len(data) < _LEARN_BYTES and not final:
-        return 0
-    # Noise only: most boards have six channels, and other runs would be learned anew.
-    return valid.most_common(1)[0][0] if valid else max(SIZES)
+def _learn(data: bytes, at: int, final: bool) -> tuple[int | None, int | None]:
+    """The size of the packets, if it can be told, and until where there is none; None if more is needed."""
+    runs: list[bytes] = []
+    end, window = at, at + _LEARNING_BYTES
+    while len(runs) < _LEARNING_RUNS and (run := _RUN.match(data, end, window)):
+        runs.append(run.group())
+        end = run.end()
+    if len(runs) < _LEARNING_RUNS and len(data) < window and not final:
+        return None, None
+    size = _size_of(runs, final)
+    if size is not None:
+        return size, at
+    if runs:
+        return None, at + len(runs[0])
+    return None, _unended_until(data, at, min(len(data), window), final)
+
+
+def _size_of(runs: Sequence[bytes], final: bool) -> int | None:
+    """The most frequent size of good runs, if it is frequent enough."""
+    good = [run for run in runs if len(run) in SIZES and _GOOD[len(run)].match(run)]
+    if not good:
+        return None
+    size, count = max(Counter(map(len, good)).items(), key=lambda found: (found[1], found[0]))
+    if count < (min(_ENOUGH[size], len(runs)) if final else _ENOUGH[size]):
+        return None
+    return size if size > 2 or _mostly_in_sequence([run[0] >> 1 for run in good if len(run) == 2]) else None
+
+
+def _mostly_in_sequence(counters: Sequence[int]) -> bool:
+    steps = [(after - before) % PERIOD for before, after in pairwise(counters)]
+    return 2 * steps.count(1) >= len(steps)
+
+
+def _in_sequence(data: bytes, at: int, size: int) -> bool | None:
+    """Do good packets of this size with rising counters begin at `at`? None: as far as there are bytes."""
+    counter = None
+    for begin in range(at, at + _CHANGED_RUNS * size, size):
+        if begin >= len(data):
+            return None
+        if counter is not None and data[begin] != (data[begin] & 1 | (counter + 1) % PERIOD << 1):
+            return False
+        counter = data[begin] >> 1
+        if not _GOOD[size].match(data, begin):
+            return None if _may_become_good(data[begin : begin + size], size) else False
+    return True
+
+
+def _may_become_good(head: bytes, size: int) -> bool:
+    """Is this the begin of a packet that is not complete?"""
+    if len(head) >= size or any(byte & 0x80 for byte in head):
+        return False
+    return not any(byte & 8 for byte in head[4::3])
 
 
 class Identity:
-    """The firmware's name, which the packets spell character by character."""
+    """Collects the name that a device spells on auxiliary channel 0, a letter in every eighth packet."""
+
+    LIMIT = 64
 
     def __init__(self) -> None:
-        self.text: str | None = None
-        self._letters: list[str] | None = None  # None until a terminating zero was seen
+        self.name: str | None = None
+        self._letters: bytearray | None = None  # None before the first end of a name
+        self._counter: int | None = None
 
-    def add(self, packet: Packet) -> None:
-        """Take the character that a packet carries, if it does."""
-        if packet.counter & 7 != IDENTITY_CHANNEL:
-            return
-        if packet.auxiliary == 0:
+    def add(self, stretch: Stretch) -> None:
+        """More packets, in the order in which they came."""
+        size = stretch.layout.size
+        for at, counter in enumerate(stretch.counters):
+            if counter & 7 == 0:
+                data = stretch.data[at * size : at * size + 2]
+                self._add_letter(counter, (data[0] & 1) << 7 | data[1] & 0x7F)
+
+    def _add_letter(self, counter: int, letter: int) -> None:
+        if self._counter is not None and (counter - self._counter) % PERIOD != 8:
+            self._letters = None
+        self._counter = counter
+        if letter == 0:
             if self._letters:
-                self.text = "".join(self._letters)
-            self._letters = []
-        elif self._letters is not None and len(self._letters) < _IDENTITY_LIMIT:
-            self._letters.append(chr(packet.auxiliary))
+                self.name = self._letters.decode("ascii")
+            self._letters = bytearray()
+        elif self._letters is not None:
+            self._letters.append(letter)
+            if not 32 <= letter < 127 or len(self._letters) > self.LIMIT:
+                self._letters = None

@@ -1,149 +1,159 @@
-"""Which protocol a stream of bytes speaks: P2 or P3, told from the stream itself. Pure.
+"""Finds out whether a stream is P2 or P3, from the stream.
 
-Seventeen random bytes are a good P2 packet with a chance of 2^-60, so the first one decides. A P3 packet has
-next to no redundancy; there the counters decide, by rising by one.
+Both decoders read it until one has proof. A good P2 packet is proof: 17 random bytes are one with a chance of
+1 to 2 to the 60th, and P3 holds none (a byte with bit 7 set would have to stand where P2 has 0 to 3). P3's
+bytes look like little, so its counters have to go on: eight steps of 1 in a row, and at least half of all
+steps. Until then all bytes are held, at most 64 KiB; after that only P2 is looked for. Pure.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from kit.eeg import p2, p3
 from kit.eeg.records import Packet, Recognised, Skipped, Span, Stretch
 
-# Decisions are taken at these offsets only, so that they do not depend on how the bytes came.
+# The bytes are looked at in blocks, so that what is found does not depend on how they come.
 _BLOCK = 64
-# Eight of the last sixteen steps: by chance in one of 2 * 10^10 places.
-_STEPS, _WINDOW = 8, 16
-# What has not shown itself in so many bytes is looked for as P2 only, which costs little on any noise.
-UNDECIDED_LIMIT = 64 * 1024
+LIMIT = 64 * 1024
+_STEPS_IN_A_ROW = 8
 
 
 class Decoder(Protocol):
-    """What finds packets in bytes."""
+    """What the decoders of P2 and P3, and the one that finds out, have in common."""
 
-    def scan(self, data: bytes) -> list[Span | Recognised]:
-        """The stretches of packets and the skipped bytes that `data` completes."""
+    def scan(self, data: bytes) -> Sequence[Span | Recognised]:
+        """The spans that `data` completes."""
 
-    def scan_rest(self) -> list[Span | Recognised]:
-        """The same of what is still held: the stream ended."""
+    def scan_rest(self) -> Sequence[Span | Recognised]:
+        """The stream ended: the spans of the bytes that are still held."""
 
-    def feed(self, data: bytes) -> list[Packet | Skipped | Recognised]:
-        """As `scan`, packet by packet."""
+    def feed(self, data: bytes) -> Sequence[Packet | Skipped | Recognised]:
+        """As `scan`, with packets instead of stretches."""
 
-    def finish(self) -> list[Packet | Skipped | Recognised]:
-        """As `scan_rest`, packet by packet."""
+    def finish(self) -> Sequence[Packet | Skipped | Recognised]:
+        """As `scan_rest`, with packets."""
+
+
+def make_decoder(protocol: str, offset: int = 0) -> Decoder:
+    """The decoder of "p2" or "p3", or with "auto" the one that finds out; the stream begins at `offset`."""
+    if protocol == "p2":
+        return p2.Decoder(offset)
+    if protocol == "p3":
+        return p3.Decoder(offset)
+    if protocol == "auto":
+        return AutoDecoder(offset)
+    raise ValueError(f"no protocol {protocol!r}")
 
 
 class AutoDecoder:
-    """Decodes by both protocols until one of them is right, and says so in a `Recognised`."""
+    """Says which protocol it is, once, before the first packet; then the decoder of that protocol.
+
+    `decided` is the protocol, None as long as none is known.
+    """
 
     def __init__(self, offset: int = 0) -> None:
         self.decided: Literal["p2", "p3"] | None = None
-        self._offset = offset
-        self._seen = 0
-        self._block = b""
+        self._decoder: p2.Decoder | p3.Decoder | None = None  # None as long as it may be either
         self._p2, self._p3 = p2.Decoder(offset), p3.Decoder(offset)
         self._p2_spans: list[Span] = []
         self._p3_spans: list[Span] = []
-        self._choice: p2.Decoder | p3.Decoder | None = None
+        self._steps = _Steps()
+        self._looked_at = 0
+        self._held = b""
+
+    def scan(self, data: bytes) -> list[Span | Recognised]:
+        """The spans that `data` completes."""
+        if self._decoder:
+            return self._tell(self._decoder.scan(data))
+        data, at = self._held + data, 0
+        while len(data) - at >= _BLOCK:
+            block = data[at : at + _BLOCK]
+            at += _BLOCK
+            self._compare(self._p2.scan(block), self._p3.scan(block))
+            if self._decoder:
+                return [*self._tell(self._taken()), *self._tell(self._decoder.scan(data[at:]))]
+        self._held = data[at:]
+        return []
+
+    def scan_rest(self) -> list[Span | Recognised]:
+        """The stream ended: the spans of the bytes that are still held, noise if it never was clear."""
+        if not self._decoder:
+            self._compare(self._p2.scan(self._held), self._p3.scan(self._held))
+        if not self._decoder:
+            self._compare(self._p2.scan_rest(), self._p3.scan_rest())
+        decoder = self._decoder or self._p2
+        return [*self._tell(self._taken()), *self._tell(decoder.scan_rest())]
 
     def feed(self, data: bytes) -> list[Packet | Skipped | Recognised]:
         """The events that `data` completes."""
         return _events(self.scan(data))
 
     def finish(self) -> list[Packet | Skipped | Recognised]:
-        """The stream ended: the events of the bytes that are still held."""
+        """The events of the bytes that are still held."""
         return _events(self.scan_rest())
 
-    def scan(self, data: bytes) -> list[Span | Recognised]:
-        """As `feed`, with packets that follow each other in one stretch."""
-        out: list[Span | Recognised] = []
-        at = 0
-        while at < len(data) and self._choice is None:
-            part = data[at : at + _BLOCK - len(self._block)]
-            self._block += part
-            at += len(part)
-            if len(self._block) == _BLOCK:
-                block, self._block = self._block, b""
-                out += self._try(block)
-        if at < len(data) and self._choice is not None:
-            out += self._found(self._choice.scan(data[at:]))
-        return out
+    def _compare(self, p2_spans: Sequence[Span], p3_spans: Sequence[Span]) -> None:
+        """Take in what both decoders made of the same block, and choose one if there is proof."""
+        self._p2_spans += p2_spans
+        self._p3_spans += p3_spans
+        self._looked_at += _BLOCK
+        for span in p3_spans:
+            if isinstance(span, Stretch):
+                self._steps.add(span.counters)
+        if any(isinstance(span, Stretch) for span in p2_spans) or self._looked_at >= LIMIT:
+            self._decoder = self._p2
+        elif self._steps.are_a_sequence:
+            self._decoder = self._p3
 
-    def scan_rest(self) -> list[Span | Recognised]:
-        """As `finish`, in stretches."""
-        out: list[Span | Recognised] = []
-        if self._choice is None:
-            block, self._block = self._block, b""
-            out += self._try(block)
-        if self._choice is not None:
-            return out + self._found(self._choice.scan_rest())
-        self._p2_spans += self._p2.scan_rest()
-        self._p3_spans += self._p3.scan_rest()
-        spans = self._p2_spans
-        if not _packets_in(spans) and _is_short_p3(self._p3_spans):
-            spans = self._p3_spans
-        return out + self._found(spans)
-
-    def _try(self, block: bytes) -> list[Span | Recognised]:
-        """Decode a block by both; what comes out is kept until one of them has won."""
-        self._p2_spans += self._p2.scan(block)
-        self._p3_spans += self._p3.scan(block)
-        self._seen += len(block)
-        if _packets_in(self._p2_spans) or self._seen >= UNDECIDED_LIMIT:
-            self._choice, spans = self._p2, self._p2_spans
-        elif _steps(self._p3_spans)[-_WINDOW:].count(1) >= _STEPS:
-            self._choice, spans = self._p3, self._p3_spans
-        else:
-            return []
+    def _taken(self) -> list[Span]:
+        """The spans of the chosen decoder that waited."""
+        spans = self._p3_spans if self._decoder is self._p3 else self._p2_spans
         self._p2_spans, self._p3_spans = [], []
-        return self._found(spans)
+        return spans
 
-    def _found(self, spans: list[Span]) -> list[Span | Recognised]:
-        """The spans, with word of the protocol before the first packet."""
-        out: list[Span | Recognised] = list(spans)
-        if self.decided is None:
-            for index, span in enumerate(spans):
-                if isinstance(span, Stretch):
-                    self.decided = span.layout.protocol
-                    out.insert(index, Recognised(self.decided, span.layout.channels, span.offset))
-                    break
-        return out
-
-
-def make_decoder(protocol: str, offset: int = 0) -> Decoder:
-    """A decoder for "p2", "p3" or "auto", for a stream whose first byte has this offset."""
-    decoders: dict[str, type[p2.Decoder | p3.Decoder | AutoDecoder]] = {
-        "auto": AutoDecoder,
-        "p2": p2.Decoder,
-        "p3": p3.Decoder,
-    }
-    return decoders[protocol](offset)  # type: ignore[return-value]  # they find fewer kinds of spans
+    def _tell(self, spans: list[Span]) -> list[Span | Recognised]:
+        """The spans; before the first packets of all, what they are."""
+        packets = [span for span in spans if isinstance(span, Stretch)]
+        if self.decided or not packets:
+            return [*spans]
+        self.decided = packets[0].layout.protocol
+        at = spans.index(packets[0])
+        # A learned size may have been mended while the spans waited: the last one is right.
+        found = Recognised(self.decided, packets[-1].layout.channels, packets[0].offset)
+        return [*spans[:at], found, *spans[at:]]
 
 
-def _packets_in(spans: list[Span]) -> bool:
-    return any(isinstance(span, Stretch) for span in spans)
+class _Steps:
+    """Counts how P3's counters go on."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._all = self._good = self._in_a_row = 0
+        self._longest = 0
+
+    @property
+    def are_a_sequence(self) -> bool:
+        return self._longest >= _STEPS_IN_A_ROW and 2 * self._good >= self._all
+
+    def add(self, counters: bytes) -> None:
+        for counter in counters:
+            if self._last is not None:
+                good = counter == (self._last + 1) % p3.PERIOD
+                self._in_a_row = self._in_a_row + 1 if good else 0
+                self._longest = max(self._longest, self._in_a_row)
+                self._all += 1
+                self._good += good
+            self._last = counter
 
 
-def _is_short_p3(spans: list[Span]) -> bool:
-    """Is a whole stream, too short for the usual rule, P3?"""
-    steps = _steps(spans)
-    rising = steps.count(1)
-    if rising == len(steps):
-        return rising >= 2 or (rising == 1 and not any(isinstance(span, Skipped) for span in spans))
-    return rising >= 3 and 2 * rising >= len(steps)
-
-
-def _steps(spans: list[Span]) -> list[int]:
-    """By how much the counter rises from packet to packet."""
-    counters = b"".join(span.counters for span in spans[-2 * _WINDOW :] if isinstance(span, Stretch))
-    return [(b - a) % p3.PERIOD for a, b in pairwise(counters)]
-
-
-def _events(spans: list[Span | Recognised]) -> list[Packet | Skipped | Recognised]:
+def _events(spans: Sequence[Span | Recognised]) -> list[Packet | Skipped | Recognised]:
+    """The spans, each stretch as its packets."""
     out: list[Packet | Skipped | Recognised] = []
     for span in spans:
-        out += span.packets() if isinstance(span, Stretch) else [span]
+        if isinstance(span, Stretch):
+            out += span.packets()
+        else:
+            out.append(span)
     return out
