@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
+from kit.cli.eeg_simulate import simulate
 
 
 @click.group()
@@ -16,6 +18,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read,)
+_COMMANDS: tuple[click.Command, ...] = (read, simulate, ports)
 for _command in _COMMANDS:
     eeg.add_command(_command)

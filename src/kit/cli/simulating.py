@@ -15,7 +15,9 @@ from kit.core.errors import Unavailable, UsageError
 from kit.core.output import Output
 from kit.eeg.simulator import outputs
 from kit.eeg.simulator.running import run
+from kit.eeg.simulator.server import Server, url
 from kit.eeg.simulator.simulation import Simulation, simulate
+from kit.eeg.simulator.terminal import Terminal
 from kit.eeg.simulator.truth import Write
 from kit.eeg.simulator.wish import Wish
 
@@ -32,19 +34,55 @@ class Place:
 
 def serve(wish: Wish, place: Place, output: Output) -> None:
     """Run the device to its end, or until a signal comes; say at the end what it sent."""
+    port = _port(wish, place, output)
     with ended_by_sigterm(), _truth(place.truth) as write:
         simulation = simulate(wish, write)
         try:
-            run(simulation, wish, _output(wish, place, output))
+            run(simulation, wish, port)
         finally:
+            port.unplug()
             simulation.ledger.close()
             output.note(_summary(simulation))
 
 
-def _output(wish: Wish, place: Place, output: Output) -> outputs.Output:
+def _port(wish: Wish, place: Place, output: Output) -> outputs.Output:
+    """Where the device is plugged in."""
+    if place.stdout and place.tcp:
+        raise UsageError("--stdout and --tcp, where one can be")
+    if place.link and (place.stdout or place.tcp):
+        raise UsageError(f"--link {place.link!r} is a name for a pty, and there is none")
+    if place.stdout:
+        return _standard_output(output)
+    patient = wish.speed is None
+    if place.tcp:
+        return Server(place.tcp, patient, lambda host, port: _announce_server(output, host, port))
+    return Terminal(place.link, patient, lambda path: _announce_terminal(output, path, place.link))
+
+
+def _standard_output(output: Output) -> outputs.Output:
     if output.as_json:
-        raise UsageError("--json says where the device is, and --stdout is where the bytes go")
+        raise UsageError(
+            "--json says on standard output where the device is, and --stdout sends its bytes there"
+        )
+    if sys.stdout is None:
+        raise Unavailable("standard output is closed")
+    if sys.stdout.isatty():
+        raise UsageError("--stdout would send bytes to a terminal", hint="'| kit eeg read -' reads them")
     return outputs.StandardOutput(sys.stdout.fileno())
+
+
+def _announce_server(output: Output, host: str, port: int) -> None:
+    if output.as_json:
+        output.record({"kind": "serving", "url": url(host, port), "host": host, "port": port})
+    else:
+        output.line(url(host, port))
+
+
+def _announce_terminal(output: Output, path: str, link: str | None) -> None:
+    if output.as_json:
+        output.record({"kind": "serving", "pty": path, "link": link})
+    else:
+        output.line(path)
 
 
 @contextmanager
@@ -54,7 +92,7 @@ def _truth(path: str | None) -> Iterator[Write | None]:
         yield None
         return
     try:
-        file = Path(path).open("w", encoding="ascii")  # noqa: SIM115 -- the error of opening is told here
+        file = Path(path).open("w", buffering=1, encoding="ascii")  # noqa: SIM115 -- the error of opening is told here
     except OSError as error:
         raise Unavailable(
             f"cannot write the truth to {path!r}: {(error.strerror or 'failed').lower()}"

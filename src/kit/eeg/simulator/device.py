@@ -26,7 +26,7 @@ class Device:
         self.protocol: Protocol = protocol
         self.layout, self._encode_packet = p2.LAYOUT, p2.encode
         if protocol == "p3":
-            from kit.eeg import p3  # type: ignore[attr-defined]
+            from kit.eeg import p3
 
             self.layout, self._encode_packet = p3.layout(channels), p3.encode
         self._signal = signal

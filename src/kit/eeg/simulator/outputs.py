@@ -1,4 +1,4 @@
-"""Where a simulated device is plugged in: standard output, a pseudo terminal, a TCP port.
+"""Where a simulated device is plugged in: standard output here, `terminal` and `server` in their modules.
 
 A real line waits for nobody: what is not read in time is lost. Only standard output, whose reader wants all
 of it, and a device that runs as quick as it goes and so has no time that it could miss, wait for the reader.
@@ -22,13 +22,16 @@ class Output(Protocol):
         """The device is there, from now on."""
 
     def unplug(self) -> None:
-        """The device is gone."""
+        """The device is gone; a second time does nothing."""
 
     def wait(self) -> None:
         """Until there is room, if this place waits for its reader at all."""
 
     def write(self, data: bytes) -> int:
-        """How many of the bytes went out, 0 where none fits; never blocks after `wait`."""
+        """How many of the bytes went out, 0 where none fits; never blocks after `wait`.
+
+        No bytes are a moment to look around.
+        """
 
     def drain(self) -> None:
         """The device has sent all: let a reader have what is on its way."""
