@@ -6,15 +6,12 @@ Each byte is in exactly one run or skipped item, and these come in the order of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
-from importlib import import_module
-from typing import Protocol
 
 from kit.eeg.clock import ArrivalClock, Rate, Regular
 from kit.eeg.dating import NOMINAL_RATE_HZ
 from kit.eeg.loss import Accountant
-from kit.eeg.p2 import Decoder as P2Decoder
+from kit.eeg.recognition import Decoder, make_decoder
 from kit.eeg.records import (
     Chunk,
     Gone,
@@ -33,23 +30,6 @@ from kit.eeg.tally import Tally
 NOMINAL_BAUD = 57_600
 
 
-class Decoder(Protocol):
-    """Any of the decoders."""
-
-    def scan(self, data: bytes) -> Sequence[Stretch | Skipped | Recognised]:
-        """The spans that `data` completes."""
-
-    def scan_rest(self) -> Sequence[Stretch | Skipped | Recognised]:
-        """The spans of the bytes that are still held."""
-
-
-def _make_decoder(protocol: str, offset: int = 0) -> Decoder:
-    if protocol == "p2":
-        return P2Decoder(offset)
-    made: Decoder = import_module("kit.eeg.recognition").make_decoder(protocol, offset)
-    return made
-
-
 class Capture:
     """Chunks, or spans that others decoded, in; items out."""
 
@@ -59,11 +39,12 @@ class Capture:
         self.tally = Tally(rate_hz)
         self._protocol = protocol
         self._rate_hz = rate_hz
-        self._decoder = _make_decoder(protocol)
+        self._decoder: Decoder = make_decoder(protocol)
         self._clock = ArrivalClock(baud)
         self._regular = Regular(rate_hz)
         self._wall_offset_us: int | None = None
         self._samples = False  # the times are of this capture's own clock
+        self._has_times = False
         self._received = 0
         self._accountant: Accountant | None = None
 
@@ -83,12 +64,12 @@ class Capture:
     def accept(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
         """The items that a span completes which was decoded elsewhere, with the times that it came with."""
         self._received = max(self._received, span.offset + len(span.data))
-        return self._finished(self._account(span, times))
+        return self._finished([*self._account(span, times)])
 
     def interrupt(self, gone: Gone) -> list[Item]:
         """The device went away: what was held, and that it did."""
         items = self._rest()
-        self._decoder = _make_decoder(self._protocol, self._received)
+        self._decoder = make_decoder(self._protocol, self._received)
         if self._accountant:
             self._accountant.interrupted()
         items.append(Interrupted(self._received, gone.wall_ns // 1000, gone.reason))
@@ -111,49 +92,59 @@ class Capture:
             if isinstance(span, Recognised):
                 self._protocol = span.protocol
                 items.append(span)
-                continue
-            times = self._clock.times(span) if isinstance(span, Stretch) else None
-            items += self._account(span, times)
-            self._clock.forget(span.offset + len(span.data))
+            elif not self._samples:
+                items += self._account(span, None)
+            else:
+                times = self._clock.times(span) if isinstance(span, Stretch) else None
+                items += self._account(span, times)
+                self._clock.forget(span.offset + len(span.data))
         return items
 
     def _account(self, span: Stretch | Skipped, times: Times | None) -> Sequence[Item]:
         if isinstance(span, Skipped):
             return self._accountant.skip(span) if self._accountant else [span]
-        before: list[Item] = []
-        accountant = self._accountant
-        if accountant is None or accountant.period != span.layout.period:
-            before = [*accountant.settle()] if accountant else []
-            accountant = Accountant(
-                span.layout.period, self._rate_hz, accountant.sequence if accountant else 0
-            )
-            self._accountant = accountant
-        arrivals_us = (times.monotonic_us or times.wall_us or None) if times else None
-        return [*before, *accountant.account(span, arrivals_us, times)]
+        if self._accountant is None or self._accountant.period != span.layout.period:
+            return [*self._change(span.layout.period), *self._account(span, times)]
+        if times is None:
+            return self._accountant.account(span)
+        self._has_times = True
+        return self._accountant.account(span, times.monotonic_us or times.wall_us, times)
 
-    def _finished(self, items: Sequence[Item]) -> list[Item]:
+    def _change(self, period: int) -> Sequence[Item]:
+        """An accountant for packets whose counters have this period; what the one before still held."""
+        before = self._accountant
+        items = before.settle() if before else []
+        self._accountant = Accountant(period, self._rate_hz, before.sequence if before else 0)
+        return items
+
+    def _finished(self, items: list[Item]) -> list[Item]:
         """The items, counted, and with the times that the regular clock gives."""
-        done: list[Item] = []
+        count = self.tally.add
         for item in items:
-            done.append(self._timed(item) if isinstance(item, Run) and item.times else item)
-            self.tally.add(item)
-            if isinstance(item, Restarted | Interrupted) or _leaves_doubt(item):
-                self._regular.begin()
+            count(item)
+        if not self._has_times or not items:
+            return items
+        done = [self._timed(item) for item in items]
         self.tally.rate = self._regular.rate
         return done
 
-    def _timed(self, run: Run) -> Run:
-        times = run.times
-        if times is None or run.repeated or not (times.monotonic_us or times.wall_us):
-            return run
+    def _timed(self, item: Item) -> Item:
+        if not isinstance(item, Run):
+            if isinstance(item, Restarted | Interrupted) or _leaves_doubt(item):
+                self._regular.begin()
+            return item
+        times = item.times
+        if times is None or item.repeated:
+            return item
         if not self._samples or not times.monotonic_us:
-            self._regular.note(run.sequence, times.monotonic_us or times.wall_us)
-            return run
+            self._regular.note(item.sequence, times.monotonic_us or times.wall_us)
+            return item
         if self._wall_offset_us is None:
             self._wall_offset_us = times.wall_us[0] - times.monotonic_us[0]
         offset_us = self._wall_offset_us
-        sampled_us = [at + offset_us for at in self._regular.sampled_us(run.sequence, times.monotonic_us)]
-        return replace(run, times=Times(times.wall_us, times.monotonic_us, sampled_us))
+        sampled_us = [at + offset_us for at in self._regular.sampled_us(item.sequence, times.monotonic_us)]
+        times = Times(times.wall_us, times.monotonic_us, sampled_us)
+        return Run(item.sequence, item.stretch, times)
 
 
 def _leaves_doubt(item: Item) -> bool:

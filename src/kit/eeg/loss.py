@@ -28,6 +28,7 @@ from kit.eeg.records import Duplicate, Fault, Lost, Reordered, Restarted, Run, S
 LATE_LIMIT = 8
 # A gap of more than this that ends at counter 0 may be a restart.
 _SURE_LOSS = 8
+_AGO_LIMIT = LATE_LIMIT + 1  # 1 is the newest packet
 _KEPT_RUNS = 2 * LATE_LIMIT
 _NOT_ZERO = re.compile(rb"[^\0]")
 
@@ -73,10 +74,31 @@ class Accountant:
         self, stretch: Stretch, arrivals_us: Sequence[int] | None = None, times: Times | None = None
     ) -> list[_Out]:
         """What the packets mean, as far as it can be told; `times` go into the runs."""
-        if arrivals_us is None and not self._held and self._continues(stretch):
-            return [self._run(_Piece(stretch, arrivals_us, times))]
+        if arrivals_us is None and not self._held:
+            plain = self._plainly(stretch, times)
+            if plain:
+                return plain
         self._held.append(_Piece(stretch, arrivals_us, times))
         return self._release(final=False)
+
+    def _plainly(self, stretch: Stretch, times: Times | None) -> list[_Out] | None:
+        """What most stretches of a file are: all packets follow each other, perhaps behind a plain loss."""
+        counters, period = stretch.counters, self.period
+        if self._counter is None or not counters:
+            return None
+        if len(self._cycle) < len(counters) + period:
+            self._cycle = bytes(range(period)) * (len(counters) // period + 2)
+        counter = counters[0]
+        if not self._cycle.startswith(counters, counter):
+            return None
+        lost = (counter - self._counter) % period
+        if not lost:
+            return [self._run(stretch, times, counters)]
+        if counter == 0 or lost >= period - _AGO_LIMIT:
+            return None
+        missing = Lost(self.sequence, lost, stretch.offset)
+        self.sequence += lost
+        return [missing, self._run(stretch, times, counters)]
 
     def skip(self, skipped: Skipped) -> list[_Out]:
         """Hands the bytes through, behind what is held."""
@@ -121,7 +143,8 @@ class Accountant:
                     continue
                 until = self._in_time(piece, at, end)
                 if until > at:
-                    out.append(self._run(piece.part(at, until)))
+                    part = piece.part(at, until)
+                    out.append(self._run(part.stretch, part.times, counters[at:until]))
                     at = until
                 if until < end:
                     late = self._judge(piece, at, 0, final)
@@ -136,15 +159,6 @@ class Accountant:
             return end
         return at + self._timekeeper.on_time(self.sequence, piece.arrivals_us[at:end])
 
-    def _continues(self, stretch: Stretch) -> bool:
-        """Do all its packets follow each other, and the last one?"""
-        if self._counter is None:
-            return False
-        counters = stretch.counters
-        if len(self._cycle) < len(counters) + self.period:
-            self._cycle = bytes(range(self.period)) * (len(counters) // self.period + 2)
-        return self._cycle.startswith(counters, self._counter)
-
     def _breaks(self, counters: bytes) -> list[int]:
         """The end of each part in which every counter is the successor of the one before."""
         expected = int.from_bytes(counters[:-1].translate(self._successors))
@@ -152,15 +166,14 @@ class Accountant:
         differences = (expected ^ found).to_bytes(len(counters) - 1)
         return [match.end() for match in _NOT_ZERO.finditer(differences)] + [len(counters)]
 
-    def _run(self, piece: _Piece) -> Run:
+    def _run(self, stretch: Stretch, times: Times | None, counters: bytes) -> Run:
         """The packets as the next ones."""
-        stretch = piece.stretch
-        count = len(stretch)
-        run = kept = Run(self.sequence, stretch, piece.times)
+        count = len(counters)
+        run = kept = Run(self.sequence, stretch, times)
         self.sequence += count
-        self._counter = (stretch.counters[-1] + 1) % self.period
-        if count > 8 * LATE_LIMIT:  # of a long run its end will do
-            first = count - LATE_LIMIT - 1
+        self._counter = (counters[-1] + 1) % self.period
+        if count > 8 * _AGO_LIMIT:  # of a long run its end will do
+            first = count - _AGO_LIMIT
             kept = Run(run.sequence + first, stretch.part(first, count))
         self._recent.append(kept)
         return run
@@ -174,9 +187,9 @@ class Accountant:
             self._counter = counters[at]
             return []
         lost = (counters[at] - self._counter) % self.period
-        ago = self.period - lost  # 1 is the newest packet
+        ago = self.period - lost
         sequence = self.sequence - ago
-        if ago <= LATE_LIMIT + 1 and sequence >= self._first:
+        if ago <= _AGO_LIMIT and sequence >= self._first:
             packet = piece.part(at, at + 1)
             known = self._known(sequence)
             if known is None:
