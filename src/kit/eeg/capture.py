@@ -63,7 +63,8 @@ class Capture:
 
     def accept(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
         """The items that a span completes which was decoded elsewhere, with the times that it came with."""
-        self._received = max(self._received, span.offset + len(span.data))
+        length = span.count if isinstance(span, Skipped) else len(span.data)
+        self._received = max(self._received, span.offset + length)
         return self._finished([*self._account(span, times)])
 
     def interrupt(self, gone: Gone) -> list[Item]:
@@ -107,8 +108,10 @@ class Capture:
             return [*self._change(span.layout.period), *self._account(span, times)]
         if times is None:
             return self._accountant.account(span)
-        self._has_times = True
-        return self._accountant.account(span, times.monotonic_us or times.wall_us, times)
+        # A text can have times that are the counter's own: they tell nothing about losses, nor of the rate.
+        arrivals_us = times.monotonic_us or times.wall_us or None
+        self._has_times = self._has_times or arrivals_us is not None
+        return self._accountant.account(span, arrivals_us, times)
 
     def _change(self, period: int) -> Sequence[Item]:
         """An accountant for packets whose counters have this period; what the one before still held."""
@@ -134,7 +137,7 @@ class Capture:
                 self._regular.begin()
             return item
         times = item.times
-        if times is None or item.repeated:
+        if times is None or item.repeated or not (times.monotonic_us or times.wall_us):
             return item
         if not self._samples or not times.monotonic_us:
             self._regular.note(item.sequence, times.monotonic_us or times.wall_us)
