@@ -13,7 +13,7 @@ from kit.eeg import formats
 from kit.eeg.notes import Watch, wrong_speed
 from kit.eeg.reading import Stream
 from kit.eeg.reading import open as open_stream
-from kit.eeg.records import Interrupted, Item, Recognised, Stretch
+from kit.eeg.records import Item, Recognised, Stretch
 from kit.eeg.scale import Scale
 from kit.eeg.summary import complaint, summary, too_much_lost
 
@@ -40,8 +40,8 @@ class Wish:
 
 def read_eeg(wish: Wish, output: Output) -> int:
     """Read to the end, or until a signal comes; the exit status."""
-    form = _format(wish, output)
     sink = standard_output()
+    form = _format(wish, output)
     with _open(wish) as stream, stopped_by_signals() as stop:
         if wish.start_us and stream.live:
             raise UsageError(f"{stream.name!r} is read as it comes, and --start dates what was recorded")
@@ -97,6 +97,7 @@ class _Copy:
         self._output = output
         self._watch = Watch(stream.name, wish.baud)
         self._awaited = wish.protocol == "auto"  # what the stream is recognised as
+        self._waiting_for: str | None = None
         self._printed = 0
         self._piece = b""
         self._writer = formats.make_writer(
@@ -134,23 +135,23 @@ class _Copy:
             self._piece = self._writer.render(items)
             self._sink.write(self._piece)
             self._printed = tally.packets + tally.duplicates
-            self._tell(items)
-        if stream.live and not tally.packets:
-            remark = self._watch.look(stream.now_us, stream.received)
-            if remark:
+            self._tell_protocol(items)
+        if stream.live:
+            self._tell_waiting(stream.waiting_for)
+            remark = None if tally.packets else self._watch.look(stream.now_us, stream.received)
+            if remark and not stream.waiting_for:
                 self._say(remark)
 
-    def _tell(self, items: list[Item]) -> None:
-        """What a person wants to know as it happens, whatever the format shows."""
-        if self._wish.reconnect:
-            for item in items:
-                if isinstance(item, Interrupted):
-                    self._say(f"{item.reason}; waiting until it is back")
-        if self._awaited:
-            for item in items:
-                if isinstance(item, Recognised):
-                    self._say(f"recognised {item.protocol.upper()}, {item.channels} channels")
-                    self._awaited = False
+    def _tell_protocol(self, items: list[Item]) -> None:
+        for item in items if self._awaited else ():
+            if isinstance(item, Recognised):
+                self._say(f"recognised {item.protocol.upper()}, {item.channels} channels")
+                self._awaited = False
+
+    def _tell_waiting(self, waiting_for: str | None) -> None:
+        if waiting_for != self._waiting_for:
+            self._say(f"waiting: {waiting_for}" if waiting_for else f"{self._stream.name!r} is there")
+            self._waiting_for = waiting_for
 
     def _say(self, text: str) -> None:
         self._output.note(f"kit: {text}")

@@ -71,6 +71,11 @@ class Stream:
         return self._source.live
 
     @property
+    def waiting_for(self) -> str | None:
+        """Why there is no device now, while a source that reconnects waits for one."""
+        return getattr(self._source, "waiting_for", None)
+
+    @property
     def tally(self) -> Tally:
         """The totals so far."""
         return self._own_tally or self._capture.tally

@@ -15,7 +15,6 @@ from kit.eeg.sources.files import open_file, standard_input
 from kit.eeg.sources.ports import choose, list_ports
 from kit.eeg.sources.reconnecting import Reconnecting
 from kit.eeg.sources.source import Source
-from kit.eeg.sources.urls import open_url
 
 
 def open_source(spec: str | None, *, baud: int = 57600, reconnect: bool = False) -> Source:
@@ -39,6 +38,8 @@ def open_source(spec: str | None, *, baud: int = 57600, reconnect: bool = False)
 
 
 def _open_url(url: str, baud: int, reconnect: bool) -> Source:
+    from kit.eeg.sources.urls import open_url
+
     def reopen() -> Source:
         return open_url(url, baud)
 
