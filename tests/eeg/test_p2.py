@@ -1,5 +1,8 @@
+"""P2: found in any stream, at any chunking, with every byte in one event."""
+
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -8,6 +11,10 @@ from hypothesis import strategies as st
 
 from kit.eeg import p2
 from kit.eeg.records import Packet, Skipped, Stretch
+
+# A packet put together by hand from the format's description, and what it says.
+VECTOR = bytes.fromhex("a5 5a 02 0a 02 07 01 fe 03 ff 00 00 01 ed 01 e7 f7")
+VECTOR_SAYS = Packet(0, 2, 10, (519, 510, 1023, 0, 493, 487), 7, 15)
 
 # Bytes that may be taken for a sync are likelier than chance would have them.
 awkward = st.one_of(st.sampled_from([0xA5, 0x5A, 0x02, 0x00]), st.integers(0, 255))
@@ -135,3 +142,107 @@ def test_noise_takes_no_memory_and_comes_in_pieces() -> None:
     pieces = [span for _ in range(100) for span in decoder.scan(bytes(1000))]
     assert {len(piece.data) for piece in pieces} == {p2.SKIPPED_LIMIT}
     assert sum(len(piece.data) for piece in pieces) > 98_000
+
+
+def events(data: bytes, size: int | None = None) -> list[Packet | Skipped]:
+    """The events of the bytes, given in pieces of a size."""
+    decoder = p2.Decoder()
+    found: list[Packet | Skipped] = []
+    for at in range(0, len(data), size or len(data) or 1):
+        found += decoder.feed(data[at : at + (size or len(data))])
+    return found + decoder.finish()
+
+
+@pytest.mark.parametrize("size", [None, 1, 7])
+@pytest.mark.parametrize("tail", [b"", b"\xa5", VECTOR[:16], b"noise"])
+def test_a_packet_says_what_the_format_says(size: int | None, tail: bytes) -> None:
+    skipped = [Skipped(17, tail)] if tail else []
+    assert events(VECTOR + tail, size) == [VECTOR_SAYS, *skipped]
+    assert p2.encode(VECTOR_SAYS) == VECTOR
+
+
+def test_nothing_is_no_event() -> None:
+    assert events(b"") == []
+
+
+@given(streams, st.integers(1, 40))
+def test_long_runs_of_noise_are_cut_at_the_same_places_at_any_chunking(data: bytes, size: int) -> None:
+    data = bytes(1020) + data + b"\xa5\x5a" * 511 + data
+    assert events(data, size) == events(data)
+
+
+def test_a_sync_inside_a_good_packet_is_its_last_two_bytes() -> None:
+    whole = VECTOR + VECTOR
+    places = []
+    for at in range(1, 17):
+        data = bytearray(whole)
+        data[at : at + 2] = b"\xa5\x5a"
+        if p2._CHAIN.fullmatch(data):
+            places.append(at)
+    assert places == [15]
+
+
+@pytest.mark.parametrize("cut", range(1, 17))
+def test_a_packet_cut_short_costs_no_other(cut: int) -> None:
+    for value in range(256):
+        for other in (0xA5, 0x5A, 0x02, value):
+            short = bytes([0xA5, 0x5A, 2, value, *[value & 3, other] * 6])[:16][:cut]
+            before, after = packet(1, switches=value), packet(3, switches=other)
+            found = [span.data for span in scan(before + short + after)]
+            assert found == [before, short, after]
+
+
+@given(packets, packets, st.integers(1, 16), st.integers(1, 20))
+def test_any_packet_cut_short_costs_no_other(first: bytes, second: bytes, cut: int, size: int) -> None:
+    found = events(first[:cut] + second, size)
+    assert found[:1] == [Skipped(0, first[:cut])]
+    assert [event.offset for event in found if isinstance(event, Packet)] == [cut]
+
+
+@given(packets, st.integers(0, 14), packets)
+def test_bytes_lost_from_a_packets_end_or_middle_cost_no_other(first: bytes, at: int, second: bytes) -> None:
+    damaged = first[:at] + first[at + 1 :]
+    found = [event for event in events(packet(1) + damaged + second) if isinstance(event, Packet)]
+    assert [event.offset for event in found] == [0, 33]
+
+
+@pytest.mark.parametrize("place", range(4, 16, 2))
+def test_a_high_byte_above_3_is_bad(place: int) -> None:
+    for high in range(256):
+        data = bytearray(VECTOR)
+        data[place] = high
+        [event] = events(bytes(data))
+        assert isinstance(event, Packet) is (high <= 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Packet(0, 2, 256, (0,) * 6, 15, 0),
+        Packet(0, 2, -1, (0,) * 6, 15, 0),
+        Packet(0, 2, 0, (0,) * 5, 15, 0),
+        Packet(0, 2, 0, (0, 0, 0, 0, 0, 1024), 15, 0),
+        Packet(0, 2, 0, (0,) * 6, 16, 0),
+        Packet(0, 2, 0, (0,) * 6, 0, 16),
+    ],
+)
+def test_what_p2_cannot_say_is_refused(wrong: Packet) -> None:
+    with pytest.raises(ValueError, match="P2"):
+        p2.encode(wrong)
+
+
+@given(st.lists(pieces, max_size=60).map(b"".join), st.integers(1, 60))
+def test_little_is_held(data: bytes, size: int) -> None:
+    decoder = p2.Decoder()
+    given_out = 0
+    for at in range(0, len(data), size):
+        part = data[at : at + size]
+        given_out += sum(len(span.data) for span in decoder.scan(part))
+        assert at + len(part) - given_out < p2.SKIPPED_LIMIT + 2 * p2.SIZE
+
+
+def test_random_bytes_hold_no_packet() -> None:
+    source = random.Random(5)
+    decoder = p2.Decoder()
+    for _ in range(64):
+        assert all(isinstance(span, Skipped) for span in decoder.scan(source.randbytes(1 << 18)))
