@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kit.eeg import p2
 from kit.eeg.dating import Dating
+from kit.eeg.formats.eegreader import given_us
+from kit.eeg.records import Run
 
 Integers = NDArray[np.int64]
-# Sequence numbers that are to be dated, or the times themselves.
-Span = range | Sequence[int]
 
 # More packets at once do not fit into a processor's cache.
 _BATCH = 8192
@@ -54,49 +55,55 @@ _COUNTER = _table(b"%d|" % value for value in range(p2.PERIOD))
 _SWITCHES = _table(b"%d\n" % (value & 15) for value in range(256))
 
 
-def p2_lines(data: bytes, spans: Sequence[Span], dating: Dating) -> bytes:
-    """Eegreader's lines of P2 packets one behind the other, with the spans' times; or raises Unsuited."""
-    times_us = walls_us(dating, spans)
+def p2_lines(runs: Sequence[Run], dating: Dating) -> bytes:
+    """Eegreader's lines of runs of P2 packets; or raises Unsuited."""
+    times_us = _times_us(runs, dating)
     if not 0 <= int(times_us.min()) <= int(times_us.max()) < _TIME_LIMIT:
         raise Unsuited("times")
-    packets = np.frombuffer(data, _PACKET)
+    packets = np.frombuffer(b"".join([run.stretch.data for run in runs]), _PACKET)
     highs, lows = np.divmod(times_us, _LOW)
     changes = np.flatnonzero(highs[1:] != highs[:-1]) + 1
     if len(changes) > 2 + len(packets) // _CHANGE_EVERY:
         raise Unsuited("times")
     begins = sorted({*range(0, len(packets), _BATCH), *changes.tolist()})
     return b"".join(
-        _lines(packets[begin:end], int(highs[begin]), lows[begin:end])
-        for begin, end in zip(begins, [*begins[1:], len(packets)], strict=True)
+        [
+            _lines(packets[begin:end], int(highs[begin]), lows[begin:end])
+            for begin, end in zip(begins, [*begins[1:], len(packets)], strict=True)
+        ]
     )
 
 
-def walls_us(dating: Dating, spans: Sequence[Span]) -> Integers:
-    """The times of all packets of the spans, one behind the other."""
-    numbers = [span for span in spans if isinstance(span, range)]
+def _times_us(runs: Sequence[Run], dating: Dating) -> Integers:
+    """The times of the packets, dated where they came with none."""
+    parts = []
     try:
-        if len(numbers) == len(spans):
-            return _dated(dating, numbers)
-        return np.concatenate(
-            [
-                _dated(dating, [span]) if isinstance(span, range) else np.array(span, np.int64)
-                for span in spans
-            ]
-        )
+        for timed, some in groupby(runs, _is_timed):
+            part = list(some)
+            parts.append(np.concatenate(list(map(_given_us, part))) if timed else _dated_us(part, dating))
     except OverflowError:
         raise Unsuited("times") from None
+    return np.concatenate(parts)
 
 
-def _dated(dating: Dating, numbers: Sequence[range]) -> Integers:
+def _is_timed(run: Run) -> bool:
+    return bool(given_us(run))
+
+
+def _given_us(run: Run) -> Integers:
+    return np.array(given_us(run), np.int64)
+
+
+def _dated_us(runs: Sequence[Run], dating: Dating) -> Integers:
     """The times of packets with these sequence numbers."""
     period_us = 1_000_000 / dating.rate_hz
     numerator, denominator = period_us.numerator, period_us.denominator
-    highest = max(span[-1] for span in numbers) * numerator
+    begins = np.array([run.sequence for run in runs], np.int64)
+    counts = np.array([len(run.stretch.data) for run in runs], np.int64) // p2.SIZE
+    highest = int((begins + counts).max()) * numerator
     if max(highest, denominator, abs(dating.start_us)) >= 1 << 62:
         raise OverflowError
-    begins = np.array([span[0] for span in numbers], np.int64)
-    counts = np.array([len(span) for span in numbers], np.int64)
-    # What its span's first number is ahead of its place.
+    # What a run's first number is ahead of its place.
     ahead = begins - (np.cumsum(counts) - counts)
     sequence = np.arange(int(counts.sum())) + np.repeat(ahead, counts)
     times_us: Integers = sequence * numerator // denominator + dating.start_us

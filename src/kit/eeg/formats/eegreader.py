@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import groupby
 from operator import itemgetter
 from struct import Struct
 
@@ -24,7 +25,7 @@ from kit.eeg.acceleration import Acceleration
 from kit.eeg.dating import Dating
 from kit.eeg.formats.lines import LineReader
 from kit.eeg.formats.rows import Row
-from kit.eeg.records import Item, Run, Times
+from kit.eeg.records import Item, Layout, Run, Times
 
 _BATCH = 1024
 _NOT_PRESSED = 15
@@ -34,15 +35,13 @@ _CHANNEL_TEXT = [b"%d|" % value for value in range(1024)]
 _BUTTONS_TEXT = [b"%d\n" % (value & 15) for value in range(256)]
 _PIECES = 9  # of a line of P2, as they are joined: time, counter, six channels, buttons
 
-# Sequence numbers that are to be dated, or the times themselves.
-Span = range | Sequence[int]
-
 
 class EegreaderWriter:
     """Items in, lines out. Packets without a time are dated by their sequence number."""
 
     def __init__(self, dating: Dating) -> None:
         self._dating = dating
+        self._period_us = (1_000_000 / dating.rate_hz).as_integer_ratio()
         self._buttons = _NOT_PRESSED
         self._acceleration = Acceleration()
 
@@ -56,62 +55,49 @@ class EegreaderWriter:
 
     def render(self, items: Iterable[Item]) -> bytes:
         """The lines of the packets among the items."""
-        out: list[bytes] = []
-        pieces: list[bytes] = []
-        spans: list[Span] = []
-        for item in items:
-            if not isinstance(item, Run):
-                continue
-            stretch = item.stretch
-            if stretch.layout is p2.LAYOUT:
-                pieces.append(stretch.data)
-                spans.append(_span(item))
-            else:
-                out.append(self._p2(pieces, spans))
-                pieces, spans = [], []
-                out.append(self._p3(item))
-        out.append(self._p2(pieces, spans))
-        return b"".join(out)
+        runs = [item for item in items if isinstance(item, Run)]
+        return b"".join(
+            [
+                self._p2(list(some)) if layout is p2.LAYOUT else self._p3(list(some))
+                for layout, some in groupby(runs, _layout)
+            ]
+        )
 
-    def _p2(self, pieces: list[bytes], spans: list[Span]) -> bytes:
-        if not pieces:
-            return b""
-        data = b"".join(pieces)
-        if self._acceleration.pays(len(data) // p2.SIZE):
+    def _p2(self, runs: list[Run]) -> bytes:
+        pieces = [run.stretch.data for run in runs]
+        if self._acceleration.pays(sum(map(len, pieces)) // p2.SIZE):
             from kit.eeg import fast
 
             with suppress(fast.Unsuited):
-                return fast.p2_lines(data, spans, self._dating)
-        return p2_lines(data, walls_us(self._dating, spans))
+                return fast.p2_lines(runs, self._dating)
+        return p2_lines(b"".join(pieces), self._times_us(runs))
 
-    def _p3(self, run: Run) -> bytes:
+    def _p3(self, runs: list[Run]) -> bytes:
         out = []
-        times = walls_us(self._dating, [_span(run)])
-        for time, packet in zip(times, run.stretch.packets(), strict=True):
+        packets = [packet for run in runs for packet in run.stretch.packets()]
+        for time_us, packet in zip(self._times_us(runs), packets, strict=True):
             if packet.buttons is not None:
                 self._buttons = packet.buttons & 15
-            fields = (time, packet.version, packet.counter, *packet.channels, self._buttons)
+            fields = (time_us, packet.version, packet.counter, *packet.channels, self._buttons)
             out.append("|".join(map(str, fields)) + "\n")
         return "".join(out).encode()
 
+    def _times_us(self, runs: list[Run]) -> list[int]:
+        out: list[int] = []
+        start_us, numerator, denominator = self._dating.start_us, *self._period_us
+        for run in runs:
+            numbers = range(run.sequence, run.sequence + len(run.stretch))
+            out += given_us(run) or [start_us + number * numerator // denominator for number in numbers]
+        return out
 
-def _span(run: Run) -> Span:
-    if run.times is not None:
-        return run.times.wall_us
-    return range(run.sequence, run.sequence + len(run.stretch))
+
+def _layout(run: Run) -> Layout:
+    return run.stretch.layout
 
 
-def walls_us(dating: Dating, spans: Iterable[Span]) -> list[int]:
-    """The times of all packets of the spans, one behind the other."""
-    period_us = 1_000_000 / dating.rate_hz
-    start_us, numerator, denominator = dating.start_us, period_us.numerator, period_us.denominator
-    out: list[int] = []
-    for span in spans:
-        if isinstance(span, range):
-            out += [start_us + number * numerator // denominator for number in span]
-        else:
-            out += span
-    return out
+def given_us(run: Run) -> Sequence[int]:
+    """The times that the packets came with; empty if they are to be dated."""
+    return run.times.wall_us or run.times.sampled_us if run.times else ()
 
 
 def p2_lines(data: bytes, times_us: Sequence[int]) -> bytes:
