@@ -7,6 +7,7 @@ import click
 from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
 from kit.cli.eeg_simulate import simulate
+from kit.cli.eeg_stats import stats
 
 
 @click.group()
@@ -18,6 +19,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, simulate, ports)
+_COMMANDS: tuple[click.Command, ...] = (read, stats, simulate, ports)
 for _command in _COMMANDS:
     eeg.add_command(_command)

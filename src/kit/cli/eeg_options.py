@@ -114,27 +114,30 @@ def start_option(function: _F) -> _F:
     )(function)
 
 
-_UNITS = (
-    click.option(
-        "--units",
-        type=click.Choice(["adc", "uv"]),
-        default="adc",
-        show_default=True,
-        help="Counts of the converter, or microvolts.",
-    ),
-    click.option(
-        "--uv-per-count",
-        type=_Number(0, 1_000_000, min_open=True),
-        metavar="X",
-        help="With --units uv: microvolts per count. [default: 0.5]",
-    ),
-    click.option(
+_UNITS = click.option(
+    "--units",
+    type=click.Choice(["adc", "uv"]),
+    default="adc",
+    show_default=True,
+    help="Counts of the converter, or microvolts.",
+)
+
+
+def _scale_options(function: _F, condition: str) -> _F:
+    """--uv-per-count and --zero; the condition under which they hold is part of the help."""
+    zero = click.option(
         "--zero",
         type=_Number(0, 1023),
         metavar="N",
-        help="With --units uv: the count of no voltage. [default: 512]",
-    ),
-)
+        help=f"{condition}the count of no voltage. [default: 512]",
+    )
+    uv_per_count = click.option(
+        "--uv-per-count",
+        type=_Number(0, 1_000_000, min_open=True),
+        metavar="X",
+        help=f"{condition}microvolts per count. [default: 0.5]",
+    )
+    return uv_per_count(zero(function))
 
 
 def units_options(function: _F) -> _F:
@@ -145,9 +148,17 @@ def units_options(function: _F) -> _F:
         scale = _scale(options["units"], uv_per_count, zero)
         return function(*values, scale=scale, **options)
 
-    for option in reversed(_UNITS):
-        option(command)
-    return command  # type: ignore[return-value]
+    return _UNITS(_scale_options(command, "With --units uv: "))  # type: ignore[return-value]
+
+
+def scale_options(function: _F) -> _F:
+    """--uv-per-count and --zero where microvolts are always shown, handed to the command as `scale`."""
+
+    @wraps(function)
+    def command(*values: Any, uv_per_count: float | None, zero: float | None, **options: Any) -> Any:
+        return function(*values, scale=_scale("uv", uv_per_count, zero), **options)
+
+    return _scale_options(command, "For the microvolts: ")  # type: ignore[return-value]
 
 
 def _scale(units: str, uv_per_count: float | None, zero: float | None) -> Scale:

@@ -65,6 +65,22 @@ class Output:
         self._err.flush()
 
     @contextmanager
+    def live(self) -> Iterator[Callable[[Sequence[str]], None] | None]:
+        """A view of some lines on standard error, drawn anew with each call, gone at the end.
+
+        None where nobody watches, or wants no drawing.
+        """
+        watched = self._err.isatty() and os.environ.get("TERM") != "dumb"
+        if self.as_json or not watched or os.environ.get("NO_COLOR"):
+            yield None
+            return
+        view = _LiveView(self._err)
+        try:
+            yield view.show
+        finally:
+            view.close()
+
+    @contextmanager
     def progress(self, total: int) -> Iterator[Callable[[str], None]]:
         """A bar on standard error while a person watches; call what is given at the begin of each step."""
         if not self._err.isatty() or os.environ.get("TERM") == "dumb":
@@ -72,6 +88,35 @@ class Output:
             return
         with _rich_progress(total, self._err) as step:
             yield step
+
+
+class _LiveView:
+    """Lines that replace each other; a command that ends before the first never loads rich."""
+
+    def __init__(self, err: TextIO) -> None:
+        self._err = err
+        self._live: Any = None
+
+    def show(self, lines: Sequence[str]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        if self._live is None:
+            console = Console(file=self._err)
+            self._live = Live(
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ _LOSS_RULES: tuple[_Rule, ...] = (
 _OTHER_RULES: tuple[_Rule, ...] = (
     other_rules.restarts,
     other_rules.maybe_restarts,
+    other_rules.flipped_counters,
     other_rules.away,
     other_rules.mostly_noise,
     other_rules.misaligned,
@@ -36,7 +37,14 @@ def diagnose(report: Report) -> tuple[Finding, ...]:
     if not report.packets:
         return ()
     found = [finding for rule in _LOSS_RULES if (finding := rule(report))]
-    if report.losses.patterns.gaps and not found:
+    others = [finding for rule in _OTHER_RULES if (finding := rule(report))]
+    if not found and _unexplained(report, {finding.kind for finding in others}):
         found.append(loss_rules.undecided(report))
-    found += [finding for rule in _OTHER_RULES if (finding := rule(report))]
-    return tuple(found)
+    return (*found, *others)
+
+
+def _unexplained(report: Report, kinds: set[str]) -> int:
+    """How many gaps are neither a damaged counter nor a restart."""
+    losses = report.losses
+    restarts = losses.may_be_restarts if "likely-restart" in kinds else 0
+    return losses.patterns.gaps - 2 * losses.patterns.flipped - restarts

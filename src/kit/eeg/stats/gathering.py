@@ -82,7 +82,7 @@ class Statistics:
 
     def report(self, rate: Rate | None = None) -> Report:
         """All figures so far; `rate` is what the clock found."""
-        layout = self._layout
+        layout, arrivals = self._layout, self._arrivals.figures()
         return Report(
             stream=Stream(
                 self._format,
@@ -95,13 +95,13 @@ class Statistics:
             packets=self._packets,
             bytes=self._bytes,
             duration_s=self._duration_s(),
-            rate=rate,
+            rate=None if arrivals and arrivals.computed else rate,
             losses=self._loss_figures(),
-            arrivals=self._arrivals.figures(),
+            arrivals=arrivals,
             skipped=SkippedFigures(
                 self._skipped.bytes,
                 self._skipped.runs,
-                self._leading if self._packets else self._skipped.bytes,
+                self._leading,
                 self._inserted,
                 self._skipped.looks(),
             ),
@@ -174,7 +174,7 @@ class Statistics:
             vanished = None
             if self._keeps_bytes and len(self._gaps) == 1 and lost.by == "counter":
                 vanished = lost.count * layout.size - self._here
-            self._losses.add(Gap(lost.sequence, lost.count, None, vanished, late), layout.size)
+            self._losses.add(Gap(lost.sequence, lost.count, None, vanished, late), layout.size, layout.period)
         self._gaps.clear()
 
     def _add_skipped(self, skipped: Skipped) -> None:

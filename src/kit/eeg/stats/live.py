@@ -25,7 +25,7 @@ class Refresh:
         return True
 
 
-def view(report: Report, scale: Scale | None) -> list[str]:
+def view(report: Report, scale: Scale) -> list[str]:
     """The report's figures, in lines; what they point to is said at the end."""
     lines = [f"{label:<8} {text}" for label, text in facts(report, bars=True)]
     head, rows = channel_table(report, scale)

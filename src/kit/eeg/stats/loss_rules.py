@@ -67,12 +67,12 @@ def equal_runs(report: Report) -> Finding | None:
     if length < 2 or times < 0.8 * patterns.gaps or chance.at_least(times, patterns.gaps, by_chance) > _SURE:
         return None
     size, exact = _buffer_bytes(report, length)
+    shown = f"{length}" if patterns.lengths.share(length) >= 0.8 else f"{length} or {length + 1}"
     return Finding(
         "equal-runs",
         f"the gaps have one length: a buffer of {'' if exact else 'about '}{size} bytes overran "
         "(or was thrown away) as a whole",
-        f"{times} of {patterns.gaps} gaps are {length} or {length + 1} packets of "
-        f"{report.stream.packet_size} bytes long",
+        f"{times} of {patterns.gaps} gaps are {shown} packets of {report.stream.packet_size} bytes long",
     )
 
 
@@ -103,12 +103,15 @@ def late_reader(report: Report) -> Finding | None:
 def single_packets(report: Report) -> Finding | None:
     """Lost one by one, as by chance, over the whole capture."""
     patterns = report.losses.patterns
-    singles = patterns.lengths.share(1)
-    if patterns.gaps < _MANY or singles < 0.9 * (1 - report.losses.share):
+    gaps = patterns.gaps - 2 * patterns.flipped
+    singles = patterns.lengths.share(1) * patterns.gaps / max(1, gaps)
+    # Where each packet is lost by chance, so is the next one.
+    again = (report.losses.lost - patterns.flipped * report.stream.period) / report.expected
+    if gaps < _MANY or singles < 0.9 * (1 - again):
         return None
     if every_nth(report) or late_reader(report) or bouts(report):
         return None
-    evidence = f"{100 * singles:.0f} % of {patterns.gaps} gaps are one packet long, spread as chance would"
+    evidence = f"{100 * min(1.0, singles):.0f} % of {gaps} gaps are one packet long, spread as by chance"
     return Finding("single-packets", _single_cause(report), f"{evidence}; {_in_their_place(report)}")
 
 
@@ -132,9 +135,10 @@ def _in_their_place(report: Report) -> str:
     patterns = report.losses.patterns
     if not report.stream.keeps_bytes:
         return f"{report.stream.format} does not keep damaged bytes"
+    partly = patterns.gaps - patterns.damaged - patterns.whole
     return (
-        f"{patterns.damaged} gaps have all their bytes there, damaged, {patterns.whole} none of them, "
-        f"{patterns.gaps - patterns.damaged - patterns.whole} some"
+        f"the bytes of the lost packets are there but damaged in {number(patterns.damaged, 'gap')}, "
+        f"partly there in {partly}, not there in {patterns.whole}"
     )
 
 

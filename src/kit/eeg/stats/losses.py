@@ -33,7 +33,8 @@ class Gap:
 class Patterns:
     """What many gaps have in common.
 
-    `damaged` gaps have all their bytes, skipped as no packet; `whole` ones have none of them.
+    `damaged` gaps have all their bytes, skipped as no packet; `whole` ones have none of them. `flipped`
+    counts pairs around a single packet that make up a period: its counter was damaged, and nothing lost.
     """
 
     gaps: int
@@ -46,10 +47,11 @@ class Patterns:
     whole: int
     timed: int
     late: int
+    flipped: int
 
     @classmethod
     def none(cls) -> Patterns:
-        return cls(0, 0, 0, Histogram(), Histogram(), Histogram(), 0, 0, 0, 0)
+        return cls(0, 0, 0, Histogram(), Histogram(), Histogram(), 0, 0, 0, 0, 0)
 
     def add(self, gap: Gap, size: int) -> None:
         """One more, of packets of `size` bytes."""
@@ -83,17 +85,29 @@ class Losses:
         self._sure = Patterns.none()
         self._waiting: deque[Gap] = deque()
         self._last_begin: int | None = None
+        self._before: Gap | None = None
         self._size = 0
 
-    def add(self, gap: Gap, size: int) -> None:
-        """A gap between packets of `size` bytes."""
+    def add(self, gap: Gap, size: int, period: int) -> None:
+        """A gap between packets of `size` bytes, whose counters have this period."""
         self._size = size
         if self._last_begin is not None:
             gap = replace(gap, spacing=gap.sequence - self._last_begin)
         self._last_begin = gap.sequence
+        self._note_flip(gap, period)
         self._waiting.append(gap)
         if len(self._waiting) > _WAITING:
             self._sure.add(self._waiting.popleft(), size)
+
+    def _note_flip(self, gap: Gap, period: int) -> None:
+        """No gap is part of two pairs."""
+        before = self._before
+        around_one = before is not None and gap.sequence == before.sequence + before.count + 1
+        if before and around_one and before.count + gap.count == period:
+            self._sure.flipped += 1
+            self._before = None
+        else:
+            self._before = gap
 
     def break_off(self) -> None:
         """The device began anew or was away: no spacing reaches over that."""

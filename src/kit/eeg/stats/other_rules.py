@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from kit.eeg.stats import chance
 from kit.eeg.stats.findings import Finding, number
 from kit.eeg.stats.report import Report
+
+_SURE = 0.001
 
 
 def foreign(report: Report) -> Finding:
@@ -38,12 +41,28 @@ def restarts(report: Report) -> Finding | None:
 
 
 def maybe_restarts(report: Report) -> Finding | None:
-    if not report.losses.may_be_restarts:
+    """A gap ends anywhere: that many end at 0 is no chance."""
+    count, gaps = report.losses.may_be_restarts, report.losses.patterns.gaps
+    if not count:
+        return None
+    evidence = f"{count} of {number(gaps, 'gap')} end at counter 0, where a device begins"
+    if count > 1 and chance.at_least(count, gaps, 1 / report.stream.period) < _SURE:
+        text = "the device restarts: its counter begins anew, and what it skips then was probably not lost"
+        return Finding("likely-restart", text, evidence)
+    text = "a gap that ends at counter 0 may be a restart of the device instead of a loss"
+    return Finding("maybe-restart", text, evidence)
+
+
+def flipped_counters(report: Report) -> Finding | None:
+    count = report.losses.patterns.flipped
+    if not count:
         return None
     return Finding(
-        "maybe-restart",
-        "a gap that ends at counter 0 may be a restart of the device instead of a loss",
-        f"{number(report.losses.may_be_restarts, 'such gap')}",
+        "flipped-counter",
+        f"the counter of {number(count, 'packet')} was damaged on the line: "
+        f"{count * report.stream.period} of the packets that are counted as lost were not",
+        f"{number(count, 'pair')} of gaps around one packet make up a whole period of "
+        f"{report.stream.period} packets",
     )
 
 
@@ -58,20 +77,29 @@ def away(report: Report) -> Finding | None:
 
 
 def misaligned(report: Report) -> Finding | None:
-    """Skipped bytes beyond the begin of a stream that was cut into."""
-    for look in report.skipped.looks:
-        if look.why in _SKIP_CAUSES and look.count > max(2 * report.stream.packet_size, 0.001 * report.bytes):
-            return Finding(
-                "skipped",
-                _SKIP_CAUSES[look.why],
-                f"{look.count} bytes in {number(look.runs, 'run')} look like: {look.why}",
-            )
+    """What most of the skipped bytes look like, where they are more than a stream's cut begin."""
+    skipped, patterns = report.skipped, report.losses.patterns
+    if skipped.bytes - skipped.leading <= max(2 * report.stream.packet_size, 0.001 * report.bytes):
+        return None
+    if patterns.gaps and patterns.damaged >= 0.5 * patterns.gaps:
+        return None  # bits were flipped, nothing is out of place
+    for beginning, text in _SKIP_CAUSES.items():
+        alike = [look for look in skipped.looks if look.why.startswith(beginning)]
+        count = sum(look.count for look in alike)
+        if count > 0.5 * (skipped.bytes - skipped.leading):
+            evidence = f"{number(count, 'byte')} in {number(sum(look.runs for look in alike), 'run')}"
+            return Finding("skipped", text, f"{evidence} look like: {alike[0].why}")
     return None
 
 
-# What H1's words for skipped bytes point to.
+# What words of kit.eeg.skips begin with, and what that points to.
 _SKIP_CAUSES = {
-    "high byte above 3": "bytes were lost or added inside packets, or the protocol has another version",
+    "high byte": "bytes were lost or added inside packets, or the protocol has another version",
+    "version": "the packets have a version that kit does not know",
+    "cut short": "packets are cut short: bytes are lost on the line, or a buffer is too small",
+    "P3": "the device speaks P3: see --protocol",
+    "text": "the device, or a program, writes text between the packets",
+    "one value": "the line stands still at one value now and then: a loose plug, or the device resets",
 }
 
 

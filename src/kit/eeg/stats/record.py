@@ -16,7 +16,7 @@ from kit.eeg.stats.report import ChannelFigures, LossFigures, Report, SkippedFig
 _DIGITS = 6
 
 
-def record(report: Report, findings: Sequence[Finding], scale: Scale | None) -> dict[str, Any]:
+def record(report: Report, findings: Sequence[Finding], scale: Scale) -> dict[str, Any]:
     """Everything."""
     stream = report.stream
     return {
@@ -27,7 +27,7 @@ def record(report: Report, findings: Sequence[Finding], scale: Scale | None) -> 
         "duration_s": round(report.duration_s, _DIGITS),
         "packets": report.packets,
         "expected": report.expected,
-        **_losses(report.losses),
+        **_losses(report.losses, bool(report.packets)),
         "duplicates": report.duplicates,
         "reordered": report.reordered,
         "restarts": report.restarts,
@@ -38,12 +38,12 @@ def record(report: Report, findings: Sequence[Finding], scale: Scale | None) -> 
         "arrival": _arrival(report),
         "hum_blocks": report.hum_seconds,
         "channels": [_channel(one, scale) for one in report.channels],
-        "scale": _scale(scale),
+        "scale": {"uv_per_count": scale.uv_per_count, "zero": scale.zero, "origin": scale.origin},
         "findings": [{"kind": one.kind, "text": one.text, "evidence": one.evidence} for one in findings],
     }
 
 
-def _losses(losses: LossFigures) -> dict[str, Any]:
+def _losses(losses: LossFigures, known: bool) -> dict[str, Any]:
     return {
         "lost": losses.lost,
         "lost_low": losses.low,
@@ -51,9 +51,9 @@ def _losses(losses: LossFigures) -> dict[str, Any]:
         "lost_by_time": losses.by_time,
         "lost_away": losses.away,
         "gaps_to_zero": losses.may_be_restarts,
-        "loss_percent": _percent(losses.share),
-        "loss_percent_low": _percent(losses.share_low),
-        "loss_percent_high": _percent(losses.share_high),
+        "loss_percent": _percent(losses.share) if known else None,
+        "loss_percent_low": _percent(losses.share_low) if known else None,
+        "loss_percent_high": _percent(losses.share_high) if known else None,
         "design_effect": round(losses.effect, _DIGITS),
         "gaps": losses.patterns.gaps,
         "gap_lengths": [
@@ -118,8 +118,8 @@ def _spread(spread: Spread) -> dict[str, int]:
     }
 
 
-def _channel(one: ChannelFigures, scale: Scale | None) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _channel(one: ChannelFigures, scale: Scale) -> dict[str, Any]:
+    return {
         "min": one.low,
         "max": one.high,
         "mean": round(one.mean, _DIGITS),
@@ -131,17 +131,9 @@ def _channel(one: ChannelFigures, scale: Scale | None) -> dict[str, Any]:
             {"hz": hum.hz, "amplitude": round(hum.amplitude, _DIGITS), "power_percent": _percent(hum.share)}
             for hum in one.hum
         ],
+        "mean_uv": round(scale.microvolts(one.mean), _DIGITS),
+        "deviation_uv": round(one.deviation * scale.uv_per_count, _DIGITS),
     }
-    if scale:
-        found["mean_uv"] = round(scale.microvolts(one.mean), _DIGITS)
-        found["deviation_uv"] = round(one.deviation * scale.uv_per_count, _DIGITS)
-    return found
-
-
-def _scale(scale: Scale | None) -> dict[str, Any] | None:
-    if not scale:
-        return None
-    return {"uv_per_count": scale.uv_per_count, "zero": scale.zero, "origin": scale.origin}
 
 
 def _percent(share: float) -> float:

@@ -6,27 +6,21 @@ from collections.abc import Sequence
 
 from kit.eeg.scale import Scale
 from kit.eeg.stats.arrival import Spread
-from kit.eeg.stats.findings import Finding, number
+from kit.eeg.stats.findings import number
 from kit.eeg.stats.report import ChannelFigures, LossFigures, Report, SkippedFigures
 from kit.eeg.stats.timeline import Bucket, coarser
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_LENGTHS = 8
 _MOST_NUMBERS = 16
-# White noise alone shows as 1.2 %.
-HUM_SHARE = 0.05
+_MOST_LOOKS = 4
 
 
 def facts(report: Report, bars: bool) -> list[tuple[str, str]]:
     """What is known of the stream, as label and text; the course of the loss as bars or as numbers."""
-    found = [
-        ("stream", _stream(report)),
-        (
-            "packets",
-            f"{report.packets:,} received, {report.expected:,} expected, in {report.duration_s:.1f} s",
-        ),
-        ("lost", _lost(report.losses)),
-    ]
+    found = [("stream", _stream(report)), ("packets", _packets(report))]
+    if report.packets:
+        found.append(("lost", _lost(report.losses)))
     if report.losses.patterns.gaps:
         found.append(("gaps", _gaps(report.losses)))
         found.append(("course", _course(report, bars)))
@@ -47,15 +41,13 @@ def facts(report: Report, bars: bool) -> list[tuple[str, str]]:
     return found
 
 
-def channel_table(report: Report, scale: Scale | None) -> tuple[list[str], list[list[str]]]:
-    """Head and rows, one a channel; with a scale the microvolts beside the counts."""
-    head = ["channel", "min", "max", "mean", "sd", "clipped", "flat", "50 Hz", "60 Hz"]
-    if scale:
-        head += ["mean µV", "sd µV"]
+def channel_table(report: Report, scale: Scale) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, one a channel, in counts and beside them in microvolts."""
+    head = ["channel", "min", "max", "mean", "sd", "clipped", "flat", "50 Hz", "60 Hz", "mean µV", "sd µV"]
     return head, [_channel(at, one, scale) for at, one in enumerate(report.channels, 1)]
 
 
-def channel_notes(report: Report, scale: Scale | None) -> list[str]:
+def channel_notes(report: Report, scale: Scale) -> list[str]:
     """What the columns mean, as far as they do not say it."""
     if not report.channels:
         return []
@@ -67,15 +59,9 @@ def channel_notes(report: Report, scale: Scale | None) -> list[str]:
             else "50 and 60 Hz need 256 packets in a row without a loss"
         )
     ]
-    if scale:
-        origin = "nominal: boards differ by a factor of four" if scale.origin == "nominal" else "as given"
-        notes.append(f"µV at {scale.uv_per_count:g} µV per count, zero at {scale.zero:g} ({origin})")
+    origin = "nominal: boards differ by a factor of four" if scale.origin == "nominal" else "as given"
+    notes.append(f"µV: {scale.uv_per_count:g} per count, zero at {scale.zero:g} ({origin})")
     return notes
-
-
-def findings_text(findings: Sequence[Finding]) -> list[str]:
-    """A paragraph each: what it points to, then the evidence."""
-    return [f"{one.text} [{one.evidence}]" for one in findings]
 
 
 def bars(course: Sequence[Bucket]) -> str:
@@ -94,8 +80,14 @@ def _stream(report: Report) -> str:
     text = stream.format
     if stream.protocol:
         channels = number(len(report.channels), "channel")
-        text += f", {stream.protocol.upper()} of {stream.packet_size} bytes, {channels}"
+        text += f", {stream.protocol.upper()} ({stream.packet_size} bytes a packet), {channels}"
     return f"{text}, {float(stream.rate_hz):g} packets a second nominal"
+
+
+def _packets(report: Report) -> str:
+    if not report.packets:
+        return "none"
+    return f"{report.packets:,} received, {report.expected:,} expected, in {report.duration_s:.1f} s"
 
 
 def _lost(losses: LossFigures) -> str:
@@ -141,8 +133,10 @@ def _skipped(skipped: SkippedFigures) -> list[str]:
     looks = [
         f"{look.why}: {number(look.count, 'byte')} in {number(look.runs, 'run')}, the first at byte "
         f"{look.offset}" + (f": {look.sample.hex(' ')}" if look.sample else "")
-        for look in skipped.looks
+        for look in skipped.looks[:_MOST_LOOKS]
     ]
+    if len(skipped.looks) > _MOST_LOOKS:
+        looks.append(f"and {number(len(skipped.looks) - _MOST_LOOKS, 'other kind')}")
     return [text, *looks]
 
 
@@ -156,9 +150,9 @@ def _events(report: Report) -> str:
     return ", ".join(number(count, what) for count, what in counted if count) or "none"
 
 
-def _channel(at: int, one: ChannelFigures, scale: Scale | None) -> list[str]:
+def _channel(at: int, one: ChannelFigures, scale: Scale) -> list[str]:
     hum = {found.hz: found.share for found in one.hum}
-    cells = [
+    return [
         str(at),
         str(one.low),
         str(one.high),
@@ -167,10 +161,9 @@ def _channel(at: int, one: ChannelFigures, scale: Scale | None) -> list[str]:
         _percent(one.clipped_share),
         str(one.longest_flat),
         *(_percent(hum[hz]) if hz in hum else "-" for hz in (50, 60)),
+        f"{scale.microvolts(one.mean):.1f}",
+        f"{one.deviation * scale.uv_per_count:.1f}",
     ]
-    if scale:
-        cells += [f"{scale.microvolts(one.mean):.1f}", f"{one.deviation * scale.uv_per_count:.1f}"]
-    return cells
 
 
 def _range(low: int, high: int) -> str:

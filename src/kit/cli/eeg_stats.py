@@ -1,0 +1,47 @@
+"""kit eeg stats: what was lost, when and why, and what the channels carried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kit.cli.eeg_options import (
+    baud_option,
+    duration_option,
+    fail_above_option,
+    protocol_option,
+    rate_option,
+    scale_options,
+)
+from kit.cli.options import json_option
+from kit.core.output import Output
+
+FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table")
+
+
+@click.command()
+@click.argument("source", metavar="[SOURCE]", default="-")
+@click.option(
+    "--from",
+    "form",
+    type=click.Choice(FORMATS),
+    default="auto",
+    show_default=True,
+    help="The input's format; auto looks at its first bytes. A device sends raw ones.",
+)
+@scale_options
+@duration_option
+@fail_above_option
+@protocol_option
+@baud_option
+@rate_option
+@json_option
+def stats(output: Output, **wish: Any) -> int:
+    """Say what was lost of a capture, how it was lost, and what the channels carried.
+
+    SOURCE is what 'kit eeg read' takes, in any format that it prints. [default: standard input]
+    """
+    from kit.cli.eeg_measuring import Wish, measure_eeg
+
+    return measure_eeg(Wish(**wish), output)

@@ -1,0 +1,81 @@
+"""From the bytes of any format to items: raw through the decoder, text through its reader. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kit.eeg import formats
+from kit.eeg.capture import Capture
+from kit.eeg.formats.interface import Reader, Reading
+from kit.eeg.formats.sniffing import UNKNOWN
+from kit.eeg.records import Chunk, Gone, Item
+from kit.eeg.scale import Scale
+
+# A first line is shorter.
+_HEAD = 4096
+RAW = "raw"
+
+
+class Intake:
+    """Chunks in, items out; the format is the given one, or found in the first bytes."""
+
+    def __init__(self, capture: Capture, form: str | None = None, scale: Scale | None = None) -> None:
+        self.format = form
+        self.received = 0
+        self._capture = capture
+        self._scale = scale
+        self._reader: Reader | None = None
+        self._head = b""
+        if form:
+            self._choose(form)
+
+    def feed(self, chunk: Chunk) -> list[Item]:
+        """The items that a read completes."""
+        self.received += len(chunk.data)
+        if self.format is None:
+            self._head += chunk.data
+            if not self._recognise(len(self._head) >= _HEAD):
+                return []
+            chunk, self._head = replace(chunk, data=self._head), b""
+        if self._reader:
+            return self._accept(self._reader.feed(chunk.data))
+        return self._capture.feed(chunk)
+
+    def interrupt(self, gone: Gone) -> list[Item]:
+        """The device went away."""
+        return self._capture.interrupt(gone)
+
+    def end(self, reason: str) -> list[Item]:
+        """The last items."""
+        items: list[Item] = []
+        if self.format is None:
+            self._recognise(certain=True)
+            items += self.feed(Chunk(self._head))
+            self.received -= len(self._head)
+        if self._reader:
+            items += self._accept(self._reader.finish())
+        return items + self._capture.end(reason)
+
+    def _recognise(self, certain: bool) -> bool:
+        found = formats.sniff(self._head)
+        if found == UNKNOWN:
+            if not certain:
+                return False
+            found = RAW
+        self.format = found
+        self._choose(found)
+        return True
+
+    def _choose(self, form: str) -> None:
+        if form != RAW:
+            self._reader = formats.make_reader(form, scale=self._scale)
+
+    def _accept(self, readings: Sequence[Reading]) -> list[Item]:
+        items: list[Item] = []
+        for span, times in readings:
+            if isinstance(span, Gone):
+                items += self._capture.interrupt(span)
+            else:
+                items += self._capture.accept(span, times)
+        return items
