@@ -146,6 +146,7 @@ _EMPTY_ROW = b"\xa5\x5a\x02" + bytes(p2.SIZE - 3)
 _GOOD = re.compile(r"(?:\d{1,18}\|2\|\d{1,3}(?:\|(?:\d{1,3}|10[01]\d|102[0-3])){6}\|\d\d?\n)++", re.ASCII)
 _DAMAGED = re.compile(r"\d{1,18}\|2\|\d{1,3}(?:\|\d{1,5}){6}\|\d\d?\n", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+_TIME = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class EegreaderReader(LineReader):
@@ -169,7 +170,7 @@ class EegreaderReader(LineReader):
 
     def _parse_line(self, line: str) -> None:
         fields = line.split("|")
-        if len(fields) < 4 or not all(map(_NUMBER.fullmatch, fields)):
+        if len(fields) < 4 or not _TIME.fullmatch(fields[0]) or not all(map(_NUMBER.fullmatch, fields[1:])):
             raise self._wrong(f"not a line of eegreader: {line!r}")
         time_us, version, counter, *channels, buttons = map(int, fields)
         try:

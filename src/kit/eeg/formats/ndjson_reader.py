@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, TypeGuard
 
 from kit.core.text import printable
-from kit.eeg import p2
+from kit.eeg import p2, p3
 from kit.eeg.formats import batches
 from kit.eeg.formats.columns import count_of
 from kit.eeg.formats.lines import LineReader
@@ -78,7 +78,7 @@ class NdjsonReader(LineReader):
         if counter is None:
             raise self._wrong("no counter")
         if version is None:
-            version = p2.VERSION if len(channels) == 6 else 3
+            version = p2.VERSION if len(channels) == 6 else p3.VERSION
         row = Row(
             version, counter, channels, self._whole(fields, "buttons"), self._whole(fields, "auxiliary")
         )

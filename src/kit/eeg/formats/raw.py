@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kit.eeg.formats.interface import Reading
+from kit.eeg.recognition import make_decoder
 from kit.eeg.records import Item, Recognised, Run, Skipped, Span
 
 
@@ -34,8 +35,6 @@ class RawReader:
     """Decodes the bytes; they have no times."""
 
     def __init__(self, protocol: str) -> None:
-        from kit.eeg.recognition import make_decoder
-
         self._decoder = make_decoder(protocol)
 
     def feed(self, data: bytes) -> list[Reading]:

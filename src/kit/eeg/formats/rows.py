@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.eeg import p2
+from kit.eeg import p2, p3
 from kit.eeg.formats.interface import Reading
 from kit.eeg.records import Gone, Layout, Packet, Skipped, Stretch, Times
 
@@ -37,7 +37,7 @@ class Row:
         auxiliary = self._auxiliary(layout)
         self._check("auxiliary", auxiliary, 16 if layout.protocol == "p2" else 256)
         packet = Packet(0, self.version, self.counter, tuple(self.channels), self.buttons, auxiliary)
-        return layout, _encode(packet)
+        return layout, (p2 if layout is p2.LAYOUT else p3).encode(packet)
 
     def _auxiliary(self, layout: Layout) -> int:
         if self.auxiliary is not None:
@@ -54,19 +54,9 @@ class Row:
 def _layout(version: int, channels: int) -> Layout:
     if version == p2.VERSION and channels == 6:
         return p2.LAYOUT
-    if version == 3 and channels in (0, 2, 4, 6):
-        from kit.eeg import p3
-
+    if version == p3.VERSION and channels in (0, 2, 4, 6):
         return p3.layout(channels)
     raise ValueError(f"no protocol has version {version} and {channels} channels")
-
-
-def _encode(packet: Packet) -> bytes:
-    if packet.version == p2.VERSION:
-        return p2.encode(packet)
-    from kit.eeg import p3
-
-    return p3.encode(packet)
 
 
 class Rows:
@@ -140,7 +130,7 @@ def known_times(
     """The columns, an empty one for what is not known; None if nothing is."""
     if not wall_us and not monotonic_us and not sampled_us:
         return None
-    return Times(wall_us, monotonic_us, sampled_us)
+    return Times(wall_us or (), monotonic_us or (), sampled_us or ())
 
 
 def _as_known(moment: Moment) -> Moment:

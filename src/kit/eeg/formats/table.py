@@ -1,8 +1,8 @@
 """A table for a person who reads along, 80 columns of counts, with what happens between packets.
 
-    time              sequence ver  ctr   ch1   ch2   ch3   ch4   ch5   ch6  btns aux
+    time             sequence ver  ctr   ch1   ch2   ch3   ch4   ch5   ch6  btns aux
     -- 2021-05-26 UTC --
-    12:09:07.374070          0   2   10   519   510   505   500   493   487  #...   0
+    12:09:07.374070         0   2   10   519   510   505   500   493   487  #...   0
     -- 3 packets lost --
 
 A button that is pressed is `#`, one that is not is `.`; a channel or buttons that the packet lacks are `-`.
@@ -56,7 +56,7 @@ class TableWriter:
     def head(self) -> bytes:
         """The columns' names."""
         channels = "".join(f"ch{number}{self._units}".rjust(self._width) for number in range(1, CHANNELS + 1))
-        return self._line(f"{'time':16}{'sequence':>10} ver  ctr{channels}  btns aux", _REMARK).encode()
+        return self._line(f"{'time':15}{'sequence':>10} ver  ctr{channels}  btns aux", _REMARK).encode()
 
     def render(self, items: Iterable[Item]) -> bytes:
         """A row a packet, a line for each of the other items."""
@@ -90,7 +90,7 @@ class TableWriter:
             channels = "".join([self._values[count] for count in packet.channels])
             buttons = "-" if packet.buttons is None else _BUTTONS[packet.buttons]
             lines.append(
-                f"{time:16}{sequence:>10}{version:>4}{packet.counter:>5}{channels}{blank}"
+                f"{time:15}{sequence:>10}{version:>4}{packet.counter:>5}{channels}{blank}"
                 f"  {buttons:4}{packet.auxiliary:>4}\n"
             )
 
