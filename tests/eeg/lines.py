@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
+from struct import Struct
 
 from kit.eeg import p2
 from kit.eeg.loss import Accountant
-from kit.eeg.records import Item, Layout, Lost, Packet, Restarted, Run, Stretch, Times
+from kit.eeg.records import Item, Layout, Lost, Restarted, Run, Stretch, Times
 
+_ROW = Struct(">3sB6HB")
 BYTE_US = 10 * 1_000_000 / 57_600
 # P2's bytes with counters that wrap at 64: accounting does not care about the rest of a P3 packet.
 SHORT = Layout("p3", 3, p2.SIZE, 64, 6, p2.LAYOUT.counters, p2.LAYOUT.packets)
@@ -21,8 +23,7 @@ LAYOUTS = {256: p2.LAYOUT, 64: SHORT}
 
 def packet(number: int, counter: int) -> bytes:
     """The bytes of the packet with this number, which no other packet has."""
-    channels = tuple(number // 1024**place % 1024 for place in range(6))
-    return p2.encode(Packet(0, 2, counter, channels, 15, 0))
+    return _ROW.pack(b"\xa5\x5a\x02", counter, number & 1023, number >> 10 & 1023, number >> 20, 0, 0, 0, 15)
 
 
 def stretch(numbers: Iterable[int], period: int = 256, offset: int = 0) -> Stretch:
@@ -33,10 +34,7 @@ def stretch(numbers: Iterable[int], period: int = 256, offset: int = 0) -> Stret
 def numbers(items: Iterable[Item]) -> list[int]:
     """The number within each packet of the runs."""
     data = b"".join(item.stretch.data for item in items if isinstance(item, Run))
-    return [
-        sum(value * 1024**place for place, value in enumerate(found.channels))
-        for found in p2.LAYOUT.packets(data, 0)
-    ]
+    return [row[2] | row[3] << 10 | row[4] << 20 for row in _ROW.iter_unpack(data)]
 
 
 def merged(items: Iterable[Item]) -> list[Item]:

@@ -78,7 +78,8 @@ class Accountant:
             plain = self._plainly(stretch, times)
             if plain:
                 return plain
-        self._held.append(_Piece(stretch, arrivals_us, times))
+        if stretch.data:
+            self._held.append(_Piece(stretch, arrivals_us, times))
         return self._release(final=False)
 
     def _plainly(self, stretch: Stretch, times: Times | None) -> list[_Out] | None:

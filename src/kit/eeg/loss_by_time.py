@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from math import ceil, floor
 from typing import Literal
 
@@ -26,9 +26,9 @@ from kit.eeg.schedule import Schedule
 _BEGIN = 8
 # Counters that go back by less are late or repeated packets.
 _BACK = 9
-# How far the floor of lateness may be off, of a first packet and of what was watched for a while.
-_EARLY_US = 20_000
+# How far the floor of lateness may be off; more must be shown where the counter speaks against a restart.
 _NEAR_US = 8_000
+_MORE_US = 12_000
 _UNKNOWN_PACE_US = 50_000
 # How long a lateness is watched: as a rule, before another jump cuts it short, and before giving up.
 _WATCHED_US = 750_000
@@ -174,9 +174,10 @@ class Timekeeper:
         if self._away:
             return None
         late_us = arrival_us - schedule.expected_us(gap.behind)
-        if gap.lost and late_us < -_EARLY_US - schedule.slack_us(gap.behind):
+        near_us = self._near_us(gap.behind)
+        if gap.lost and late_us < (-near_us if _may_begin(gap) else -near_us - _MORE_US):
             return Meaning(0, restarted=True)
-        if late_us >= (self._near_us(gap.behind) if _may_begin(gap) else self._doubtful_us(gap.behind)):
+        if late_us >= (near_us if _may_begin(gap) else self._doubtful_us(gap.behind)):
             return None
         return Meaning(gap.lost)
 
@@ -193,10 +194,12 @@ class Timekeeper:
         period_us = self._period * self._schedule.period_us
         fallen_us = self._near_us(gap.behind) if _may_begin(gap) else self._doubtful_us(gap.behind)
         place, last, late = gap.behind, gap.counter, list[_Lateness]()
-        for counter, arrival_us in following:
+        for (counter, arrival_us), (after, _) in pairwise(chain(following, [(-1, 0)])):
             step = (counter - last) % self._period
-            if late and (step == 0 or step > self._period - _BACK):
-                continue
+            if late and (
+                step == 0 or (step > self._period - _BACK and after != (counter + 1) % self._period)
+            ):
+                continue  # late, or once more
             late_us = arrival_us - self._schedule.expected_us(place + step)
             if late:
                 jumps = late_us - late[-1][1] >= period_us * 3 / 4
@@ -234,7 +237,7 @@ class Timekeeper:
         least = max(0, ceil((late_us - near_us) / period_us))
         most = floor((late_us + near_us) / period_us)
         if least > most:
-            return self._no_loss(gap, late_us, near_us)
+            return self._no_loss(gap, late_us, near_us, steady_clock)
         if not steady_clock and not gap.lost and late_us > _CLOCK_SET_US:
             schedule.begin()
             return Meaning(0)
@@ -249,14 +252,14 @@ class Timekeeper:
         low, high = (gap.lost + count * self._period for count in (least if sure else 0, most))
         return Meaning(gap.lost + periods * self._period, "time", low, high)
 
-    def _no_loss(self, gap: Gap, late_us: float, near_us: float) -> Meaning:
+    def _no_loss(self, gap: Gap, late_us: float, near_us: float, steady_clock: bool) -> Meaning:
         """What it is where no number of lost packets fits the counter and the time."""
         packet_us = self._schedule.period_us
         self._schedule.begin()
         if self._away:
             count = max(0, round(gap.lost + late_us / packet_us))
             return Meaning(count, "time", 0, count + ceil(near_us / packet_us), restarted=True)
-        if _may_begin(gap):
+        if _may_begin(gap) or (gap.counter == 0 and steady_clock):
             return Meaning(0, restarted=True)
         return Meaning(gap.lost)
 

@@ -26,9 +26,11 @@ _RISING = 4
 # So much later for so many blocks that agree: the way became longer, or a clock was set.
 _MOVED_US = 100_000
 _MOVED_BLOCKS = 8
-# A slope from fewer blocks is worse than the nominal one, which is taken to be right within 2 %.
+# A slope from fewer blocks is worse than the nominal one, which is taken to be right within 1.5 %.
 _ENOUGH_BLOCKS = 8
-_NOMINAL_ERROR = 0.02
+_NOMINAL_ERROR = 0.015
+# A rate farther from the nominal one is that of a backlog being read, or the times are no guide.
+_FARTHEST = 0.06
 # What a slope may be wrong by even if it seems exact.
 _LEAST_ERROR = 2e-5
 _LEAST_ERROR_US = 50
@@ -179,7 +181,7 @@ class Schedule:
         period_us = self.period_us
         late_us = sorted(at_us - place * period_us for place, at_us in self._recent)
         self._floor_us = late_us[0]
-        self._scatter_us = late_us[len(late_us) // 2] - late_us[0]
+        self._scatter_us = late_us[len(late_us) // 4] - late_us[0]
         self._low_us = inf
 
     def _fit(self) -> tuple[float, float] | None:
@@ -192,7 +194,7 @@ class Schedule:
         middle = (hull[0][0] + hull[-1][0]) // 2
         right = bisect_right(hull, (middle, 0))
         (x0, y0), (x1, y1) = hull[right - 1], hull[right]
-        error_us = 2 * self._scatter_us + _LEAST_ERROR_US
-        if y1 <= y0:
+        period_us = (y1 - y0) / (x1 - x0)
+        if abs(period_us / self.nominal_us - 1) > _FARTHEST:
             return None
-        return (y1 - y0) / (x1 - x0), error_us / (y1 - y0)
+        return period_us, (2 * self._scatter_us + _LEAST_ERROR_US) / (y1 - y0)
