@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kit.eeg import p2
+from kit.eeg import p2, p3
 from kit.eeg.records import Packet
 from kit.eeg.simulator.signal import BLOCK, BLOCKS, Signal
 
@@ -16,7 +16,7 @@ Protocol = Literal["p2", "p3"]
 # What the firmware of P3 calls itself on its auxiliary channel 0.
 IDENTITY = b"mEEGv1.0\0"
 _COUNTERS = {"p2": bytes(range(256)) * 2, "p3": bytes(counter << 1 for counter in range(64)) * 8}
-_LAST = bytes(value | 0x80 for value in range(128)) + bytes(128)
+_LAST = bytes(value | 0x80 for value in range(256))
 
 
 class Device:
@@ -26,8 +26,6 @@ class Device:
         self.protocol: Protocol = protocol
         self.layout, self._encode_packet = p2.LAYOUT, p2.encode
         if protocol == "p3":
-            from kit.eeg import p3
-
             self.layout, self._encode_packet = p3.layout(channels), p3.encode
         self._signal = signal
         self._encoded: dict[int, bytes] = {}

@@ -156,7 +156,7 @@ class Line:
 
     def _unplug(self, fault: Fault, _draw: Draw) -> Iterator[Passage]:
         """Without power the board begins anew; one with its own (`kept`) talks to nobody meanwhile."""
-        ready_ns = self._ready_ns()
+        ready_ns = max(self._ready_ns(), self._slot_ns())
         away_s = None if fault.back is None else float(fault.back)
         if fault.back is not None and fault.kept:
             packets = self._room(max(round(fault.back * self._rate_hz), 1))

@@ -34,7 +34,7 @@ class Output(Protocol):
         """
 
     def drain(self) -> None:
-        """The device has sent all: let a reader have what is on its way."""
+        """The device sends no more for now: let a reader have what is on its way."""
 
 
 class StandardOutput:

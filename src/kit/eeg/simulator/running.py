@@ -22,6 +22,7 @@ def run(simulation: Simulation, wish: Wish, output: Output) -> None:
         if not isinstance(passage, Unplugged):
             _send(passage, output, simulation.ledger)
             continue
+        output.drain()
         output.unplug()
         if passage.back_ns is None:
             return

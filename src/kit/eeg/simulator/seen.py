@@ -10,6 +10,7 @@ from kit.eeg.records import Layout
 
 _RUBBLE_LIMIT = 65536
 _SYNC = b"\xa5\x5a\x02"
+_DOUBTFUL = -1
 
 
 class Seen:
@@ -86,7 +87,7 @@ class Seen:
 
 
 def lookalikes(layout: Layout, data: bytes) -> list[int]:
-    """The counters of what looks like good packets in `data`."""
+    """The counters of what looks like good packets in `data`; -1 for what may be one or not."""
     return _like_p2(data) if layout.protocol == "p2" else _like_p3(data, layout.size)
 
 
@@ -95,7 +96,9 @@ def _like_p2(data: bytes) -> list[int]:
     while 0 <= at <= len(data) - 17:
         good = all(high <= 3 for high in data[at + 4 : at + 16 : 2])
         if good:
-            found.append(data[at + 3])
+            # Its end may be another one's begin: then it is anybody's guess which of them is the packet.
+            doubtful = data[at + 16] == 0xA5 or data[at + 15 : at + 17] == _SYNC[:2]
+            found.append(_DOUBTFUL if doubtful else data[at + 3])
         at = data.find(_SYNC, at + (17 if good else 1))
     return found
 

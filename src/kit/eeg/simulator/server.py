@@ -36,10 +36,10 @@ class Server:
             self._switched_on = True
 
     def unplug(self) -> None:
-        self._let_go()
         if self._listener:
             self._listener.close()
             self._listener = None
+        self._let_go()
 
     def wait(self) -> None:
         if self._patient:

@@ -20,7 +20,7 @@ from kit.core.errors import Unavailable
 from kit.eeg.simulator.outputs import await_writable
 
 _LOOK_S = 0.01
-_PATIENCE_S = 1.0
+_PATIENCE_S = 0.5
 
 
 class Terminal:
