@@ -17,6 +17,7 @@ from kit.eeg.limits import Limit
 from kit.eeg.records import Chunk, Gone, Item
 from kit.eeg.scale import Scale
 from kit.eeg.sources import Source, open_source
+from kit.eeg.stats.accelerated import measuring
 from kit.eeg.stats.diagnosis import diagnose
 from kit.eeg.stats.findings import Finding
 from kit.eeg.stats.gathering import Statistics
@@ -131,7 +132,10 @@ class _Measurement:
     def _gathered(self) -> Statistics:
         """Made when the format is known."""
         if self._statistics is None or not self._intake.format:
-            self._statistics = Statistics(self._wish.rate_hz, format=self._intake.format or RAW)
+            # A live line is slow: numpy would cost more than it saves.
+            quick = None if self._source.live else measuring()
+            form = self._intake.format or RAW
+            self._statistics = Statistics(self._wish.rate_hz, format=form, measuring=quick)
         return self._statistics
 
 

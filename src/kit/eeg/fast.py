@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from kit.eeg import p2
 from kit.eeg.dating import Dating
 from kit.eeg.formats.eegreader import given_us
-from kit.eeg.records import Run
+from kit.eeg.records import Run, Stretch
+from kit.eeg.stats.channels import ChannelMeasure
+from kit.eeg.stats.hum import BLOCK, Wave
 
 Integers = NDArray[np.int64]
 
@@ -144,4 +146,62 @@ def _columns(begin: int) -> np.dtype[np.void]:
             "offsets": [begin + place for place in places],
             "itemsize": len(_row(bytes(begin))),
         }
+    )
+
+
+def measure(stretch: Stretch) -> tuple[ChannelMeasure, ...]:
+    """As `channels.measure`."""
+    return tuple(map(_measured, _series(stretch)))
+
+
+def powers(blocks: Stretch, known: Sequence[Wave]) -> list[list[int]]:
+    """As `hum.powers`."""
+    if not known:
+        return [[] for _ in range(blocks.layout.channels)]
+    weights = _weights(tuple(known))
+    return [
+        # Sums of many blocks do not fit into 64 bits.
+        [sum(column) for column in zip(*_powers(series.reshape(-1, BLOCK) @ weights).tolist(), strict=True)]
+        for series in _series(blocks)
+    ]
+
+
+def _powers(products: Integers) -> Integers:
+    """A block's power of each wave, out of its products with the cosines and with the sines."""
+    real, imaginary = np.split(products, 2, axis=1)
+    found: Integers = real * real + imaginary * imaginary
+    return found
+
+
+@lru_cache(maxsize=8)
+def _weights(known: tuple[Wave, ...]) -> Integers:
+    return np.array([*(wave.cosine for wave in known), *(wave.sine for wave in known)], np.int64).T.copy()
+
+
+def _series(stretch: Stretch) -> Integers:
+    """The values of each channel."""
+    layout = stretch.layout
+    if layout is p2.LAYOUT:
+        return np.frombuffer(stretch.data, _PACKET)["channels"].T.astype(np.int64)
+    columns = np.frombuffer(stretch.data, np.uint8).reshape(-1, layout.size).T.astype(np.int64)
+    found = np.empty((layout.channels, len(stretch)), np.int64)
+    for channel in range(layout.channels):
+        pair, odd = divmod(channel, 2)
+        highs = columns[4 + 3 * pair] >> (0 if odd else 4) & 7
+        found[channel] = highs << 7 | columns[2 + 3 * pair + odd] & 127
+    return found
+
+
+def _measured(series: Integers) -> ChannelMeasure:
+    counts = np.bincount(series)
+    there = np.flatnonzero(counts)
+    ends = np.flatnonzero(series[1:] != series[:-1]) + 1
+    lengths = np.diff(ends, prepend=0, append=len(series))
+    return ChannelMeasure(
+        dict(zip(there.tolist(), counts[there].tolist(), strict=True)),
+        first=int(series[0]),
+        lead=int(lengths[0]),
+        last=int(series[-1]),
+        tail=int(lengths[-1]),
+        longest=int(lengths.max()),
     )
