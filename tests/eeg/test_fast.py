@@ -21,7 +21,7 @@ from kit.eeg.stats.accelerated import measuring
 chances = st.integers(0, 2**32).map(random.Random)
 rates_hz = st.one_of(
     st.just(Fraction(256)),
-    st.fractions(min_value=Fraction(1, 100), max_value=100_000, max_denominator=10_000),
+    st.fractions(min_value=20, max_value=100_000, max_denominator=10_000),
 )
 
 
@@ -95,24 +95,19 @@ def test_dated_lines_are_the_plain_ones_at_any_rate(
     runs, dating = [], Dating(chance.choice((0, 1, 99_999_000, 1_622_034_547_374_070)), rate_hz)
     for count in counts:
         runs.append(p2_run(chance, count, sequence))
-        sequence += count + chance.choice((0, 0, 1, 255, 10_000))
-    try:
-        lines = fast.p2_lines(runs, dating)
-    except fast.Unsuited:
-        return  # a second between packets, say
-    assert lines == plain_lines(runs, dating)
+        sequence += count + chance.choice((0, 0, 1, 255))
+    assert fast.p2_lines(runs, dating) == plain_lines(runs, dating)
 
 
 @given(chances, st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(0, 2 * 10**15))
-def test_lines_with_times_are_the_plain_ones(chance: random.Random, counts: list[int], begin_us: int) -> None:
-    runs, sequence = [], 0
+def test_lines_with_times_are_the_plain_ones(chance: random.Random, counts: list[int], start_us: int) -> None:
+    runs: list[Run] = []
+    dating, sequence = Dating(start_us), 0
     for count in counts:
-        walls_us = [begin_us + chance.randrange(-2000, 2000) * (begin_us > 2000) for _ in range(count)]
-        begin_us += count * 3906
-        times = chance.choice((None, Times(walls_us), Times((), (), walls_us), Times((), walls_us)))
+        late_us = [at + chance.randrange(2000) for at in dating.walls_us(sequence, count)]
+        times = chance.choice((None, Times(late_us), Times((), (), late_us), Times((), late_us)))
         runs.append(p2_run(chance, count, sequence, times))
         sequence += count
-    dating = Dating(begin_us)
     assert fast.p2_lines(runs, dating) == plain_lines(runs, dating)
 
 
