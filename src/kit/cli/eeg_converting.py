@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from kit.cli.eeg_reading import scale_remark
 from kit.cli.eeg_sink import standard_output
 from kit.cli.endings import ended_by_sigterm
 from kit.cli.files import result_file
@@ -64,7 +65,7 @@ def convert_eeg(wish: Wish, *, as_json: bool) -> None:
         _keep_apart(descriptor, wish)
         with _target(wish.target) as write:
             done = convert_pieces(conversion, wish.source, _pieces(descriptor, wish.source), write)
-    _tell(done, conversion.target, as_json)
+    _tell(done, wish, as_json=as_json)
 
 
 def _target_format(wish: Wish) -> str:
@@ -132,35 +133,38 @@ def _target(path: str) -> Iterator[Callable[[bytes], object]]:
         yield file.write
 
 
-def _tell(done: Converted, target: str, as_json: bool) -> None:
-    tally = done.tally
-    output = Output(as_json=as_json, stdout=sys.stderr)
+def _tell(done: Converted, wish: Wish, *, as_json: bool) -> None:
     if as_json:
-        output.record(
-            {
-                "from": done.source,
-                "to": target,
-                "packets": tally.packets,
-                "lost": tally.lost,
-                "lost_low": tally.lost_low,
-                "lost_high": tally.lost_high,
-                "skipped": tally.skipped,
-                "duplicates": tally.duplicates,
-                "reordered": tally.reordered,
-                "restarts": tally.restarts,
-                "duration_us": tally.duration_us,
-            }
-        )
+        Output(stdout=sys.stderr).record(_record(done))
         return
-    for line in summary(tally):
-        output.note(f"kit: {line}")
-    if target == "raw":
-        for line in _missing_in_raw(done):
-            output.note(f"kit: {line}")
+    remarks = [*summary(done.tally), *_left_out(done)]
+    if wish.units == "uv":
+        remarks.append(scale_remark(wish.scale))
+    for remark in remarks:
+        Output().note(f"kit: {remark}")
 
 
-def _missing_in_raw(done: Converted) -> Iterator[str]:
-    if done.had_times:
+def _record(done: Converted) -> dict[str, object]:
+    tally = done.tally
+    return {
+        "from": done.source,
+        "to": done.target,
+        "packets": tally.packets,
+        "lost": tally.lost,
+        "lost_low": tally.lost_low,
+        "lost_high": tally.lost_high,
+        "skipped": tally.skipped,
+        "duplicates": tally.duplicates,
+        "reordered": tally.reordered,
+        "restarts": tally.restarts,
+        "duration_us": tally.duration_us,
+        "times_left_out": done.times_left_out,
+        "skipped_left_out": done.skipped_left_out,
+    }
+
+
+def _left_out(done: Converted) -> Iterator[str]:
+    if done.times_left_out:
         yield "raw bytes carry no times: those of the packets are left out"
-    if done.uncopied:
-        yield f"{done.uncopied:,} skipped bytes are left out: {done.source} tells their number only"
+    if done.skipped_left_out:
+        yield f"{done.skipped_left_out:,} skipped bytes are left out: {done.source} tells only how many"

@@ -46,7 +46,7 @@ def read_eeg(wish: Wish, output: Output) -> int:
         if wish.start_us and stream.live:
             raise UsageError(f"{stream.name!r} is read as it comes, and --start dates what was recorded")
         if wish.units == "uv":
-            output.note(f"kit: {_origin(wish.scale)}")
+            output.note(f"kit: {scale_remark(wish.scale)}")
         error = _Copy(stream, form, wish, sink, output).run(stop)
         for line in summary(stream.tally):
             output.note(f"kit: {line}")
@@ -78,7 +78,7 @@ def _open(wish: Wish) -> Stream:
     )
 
 
-def _origin(scale: Scale) -> str:
+def scale_remark(scale: Scale) -> str:
     """Where the microvolts come from: nobody agrees on them, so that is told each time."""
     figure = f"{scale.uv_per_count:g} µV per count, zero at {scale.zero:g}"
     if scale.origin == "nominal":

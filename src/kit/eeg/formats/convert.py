@@ -37,12 +37,16 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of it: the format that was read, the totals, and what raw bytes cannot say of it."""
+    """What came of it: the formats, the totals, and what raw bytes cannot say of a text.
+
+    That is when packets came, and skipped bytes where the text tells only their number.
+    """
 
     source: str
+    target: str
     tally: Tally
-    had_times: bool
-    uncopied: int
+    times_left_out: bool
+    skipped_left_out: int
 
 
 def convert(
@@ -68,7 +72,14 @@ def convert(
     error = complaint(walk.capture.tally, name, walk.received)
     if error:
         raise error
-    return Converted(source, walk.capture.tally, walk.had_times, walk.uncopied)
+    to_raw = conversion.target == "raw"
+    return Converted(
+        source,
+        conversion.target,
+        walk.capture.tally,
+        times_left_out=to_raw and walk.had_times,
+        skipped_left_out=walk.uncopied if to_raw else 0,
+    )
 
 
 def _head(pieces: Iterator[bytes]) -> bytes:
