@@ -157,6 +157,33 @@ def test_a_batch_comes_for_each_read_even_for_an_empty_one() -> None:
     assert len(batches) == 4
 
 
+def test_reads_of_a_live_source_are_handed_on_some_at_a_time() -> None:
+    batches = list(stream_of(Pieces(live(range(512)))).batches())
+    assert 40 < len(batches) < 60
+
+
+def test_the_first_read_after_a_pause_is_handed_on_at_once() -> None:
+    later_ns = 10**12 + 2 * 10**9
+    batches = stream_of(Pieces([*live(range(1)), *live([1], later_ns)])).batches()
+    assert received(next(batches)) == packets([0])
+    assert received(next(batches)) == packets([1])
+
+
+def test_a_read_that_waits_is_handed_on_when_nothing_follows() -> None:
+    silence = Chunk(b"", 10**12 + 10**9, 10**18)
+    batches = list(stream_of(Pieces([*live(range(3)), silence])).batches())
+    assert [received(batch) for batch in batches] == [packets([0]), packets([1, 2]), b""]
+
+
+def test_packets_have_the_same_times_together_as_one_by_one() -> None:
+    pieces = live([*range(100), *range(103, 400)])
+    together = [sample.monotonic_us for sample in stream_of(Pieces(pieces)).packets()]
+    capture = Capture("p2")
+    alone: list[Item] = [item for piece in pieces if isinstance(piece, Chunk) for item in capture.feed(piece)]
+    runs = [item for item in alone if isinstance(item, Run) and item.times]
+    assert together == [time_us for run in runs if run.times for time_us in run.times.monotonic_us]
+
+
 def test_the_block_closes_the_source() -> None:
     source = Pieces([packets(range(4))])
     with stream_of(source) as stream:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from kit.eeg.clock import ArrivalClock, Rate, Regular
+from kit.eeg.clock import ArrivalClock, Rate, Regular, rate_of
 from kit.eeg.dating import NOMINAL_RATE_HZ
 from kit.eeg.loss import Accountant
 from kit.eeg.recognition import Decoder, make_decoder
@@ -51,15 +51,19 @@ class Capture:
     @property
     def rate(self) -> Rate | None:
         """The device's true rate, as far as the times tell it."""
-        return self._regular.rate
+        if self._samples or self._accountant is None:
+            return self._regular.rate
+        return rate_of(self._accountant.schedule)
 
-    def feed(self, chunk: Chunk) -> list[Item]:
-        """The items that a read completes."""
-        if chunk.monotonic_ns is not None and chunk.wall_ns is not None:
-            self._samples = True
-            self._clock.chunk(self._received, len(chunk.data), chunk.monotonic_ns, chunk.wall_ns)
-        self._received += len(chunk.data)
-        return self._finished(self._spans(self._decoder.scan(chunk.data)))
+    def feed(self, *chunks: Chunk) -> list[Item]:
+        """The items that a read completes, or several reads in turn."""
+        for chunk in chunks:
+            if chunk.monotonic_ns is not None and chunk.wall_ns is not None:
+                self._samples = True
+                self._clock.chunk(self._received, len(chunk.data), chunk.monotonic_ns, chunk.wall_ns)
+            self._received += len(chunk.data)
+        data = chunks[0].data if len(chunks) == 1 else b"".join(chunk.data for chunk in chunks)
+        return self._finished(self._spans(self._decoder.scan(data)))
 
     def accept(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
         """The items that a span completes which was decoded elsewhere, with the times that it came with."""
@@ -127,9 +131,8 @@ class Capture:
             count(item)
         if not self._has_times or not items:
             return items
-        done = [self._timed(item) for item in items]
-        self.tally.rate = self._regular.rate
-        return done
+        self.tally.rate = self.rate
+        return [self._timed(item) for item in items] if self._samples else items
 
     def _timed(self, item: Item) -> Item:
         if not isinstance(item, Run):
@@ -137,10 +140,7 @@ class Capture:
                 self._regular.begin()
             return item
         times = item.times
-        if times is None or item.repeated or not (times.monotonic_us or times.wall_us):
-            return item
-        if not self._samples or not times.monotonic_us:
-            self._regular.note(item.sequence, times.monotonic_us or times.wall_us)
+        if times is None or item.repeated or not times.monotonic_us:
             return item
         if self._wall_offset_us is None:
             self._wall_offset_us = times.wall_us[0] - times.monotonic_us[0]
