@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ _PACKET = np.dtype(
         "itemsize": p2.SIZE,
     }
 )
+
+
+_times = attrgetter("times")
 
 
 class Unsuited(Exception):
@@ -78,18 +81,12 @@ def p2_lines(runs: Sequence[Run], dating: Dating) -> bytes:
 
 def _times_us(runs: Sequence[Run], dating: Dating) -> Integers:
     """The times of the packets, dated where they came with none."""
-    parts = []
     try:
-        for timed, some in groupby(runs, _is_timed):
-            part = list(some)
-            parts.append(np.concatenate(list(map(_given_us, part))) if timed else _dated_us(part, dating))
+        if not any(map(_times, runs)):
+            return _dated_us(runs, dating)
+        return np.concatenate([_given_us(run) if given_us(run) else _dated_us([run], dating) for run in runs])
     except OverflowError:
         raise Unsuited("times") from None
-    return np.concatenate(parts)
-
-
-def _is_timed(run: Run) -> bool:
-    return bool(given_us(run))
 
 
 def _given_us(run: Run) -> Integers:

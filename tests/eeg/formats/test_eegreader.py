@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from kit.core.errors import ProtocolError
 from kit.eeg import p2, p3
 from kit.eeg.dating import Dating
-from kit.eeg.formats.eegreader import EegreaderReader, EegreaderWriter
+from kit.eeg.formats.eegreader import EegreaderWriter
+from kit.eeg.formats.eegreader_reader import EegreaderReader
 from kit.eeg.formats.interface import Reading
 from kit.eeg.records import Lost, Packet, Run, Skipped, Stretch, Times
 from tests.peers import find

@@ -68,7 +68,7 @@ def make_reader(name: str, *, scale: Scale | None = None, protocol: str = "auto"
 
         return TableReader(scale)
     if name == "eegreader":
-        from kit.eeg.formats.eegreader import EegreaderReader
+        from kit.eeg.formats.eegreader_reader import EegreaderReader
 
         return EegreaderReader()
     if name == "eegreader-json":
