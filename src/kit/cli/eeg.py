@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kit.cli.eeg_convert import convert
+from kit.cli.eeg_doctor import doctor
 from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
 from kit.cli.eeg_simulate import simulate
@@ -20,6 +21,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, stats, convert, simulate, ports)
+_COMMANDS: tuple[click.Command, ...] = (read, stats, convert, simulate, ports, doctor)
 for _command in _COMMANDS:
     eeg.add_command(_command)
