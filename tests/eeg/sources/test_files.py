@@ -15,7 +15,7 @@ from kit.core.errors import KitError, Unavailable, UsageError
 from kit.eeg.records import Chunk, Gone
 from kit.eeg.sources import open_source
 
-PIECE = 256 * 1024
+PIECE = 64 * 1024
 
 
 def _bytes(chunks: Iterator[Chunk | Gone]) -> bytes:
