@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from kit.cli.eeg_convert import convert
+from kit.eeg.formats import READ, WRITTEN
 from tests.eeg.formats.recordings import p2_packet
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -226,3 +228,11 @@ def test_a_long_recording_takes_no_more_memory_than_a_short_one(
         taken.append(memory_kib(text, tmp_path / "back.raw"))
         assert (tmp_path / "back.raw").read_bytes() == source.read_bytes()
     assert max(taken[2:]) < max(taken[:2]) + 10_000
+
+
+def test_the_options_offer_every_format() -> None:
+    choices = {
+        option.name: option.type.choices for option in convert.params if hasattr(option.type, "choices")
+    }
+    assert tuple(choices["source_format"]) == READ
+    assert tuple(choices["target_format"]) == WRITTEN

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import combinations
 
 import pytest
 
 from kit.core.errors import ProtocolError
 from kit.eeg import p2, p3
 from kit.eeg.dating import Dating
-from kit.eeg.formats import make_reader
+from kit.eeg.formats import WRITTEN, make_reader
+from kit.eeg.formats.separated import TIMES
 from kit.eeg.records import Lost, Packet, Run, Skipped, Stretch, Times
 from kit.eeg.scale import Scale
 from tests.eeg.formats.recordings import p2_packet, p3_packet, readings, written
@@ -124,6 +126,7 @@ def test_a_last_line_that_is_cut_is_skipped_and_not_guessed(cut: bytes) -> None:
         ((b",2,3,4", b",,3,4"), "ch3: a value behind a channel that has none"),
         ((b",2,7,", b",2,256,"), "counter: 256 is not 0 to 255"),
         ((b",2,7,", b",2,,"), "no counter"),
+        ((b",2,7,", b",0,7,"), "no protocol has version 0 and 6 channels"),
         ((b",2,7,", b",4,7,"), "no protocol has version 4 and 6 channels"),
         ((b",2,7,", b",3,64,"), "counter: 64 is not 0 to 63"),
         ((b",5,6,", b",5,,"), "no protocol has version 2 and 5 channels"),
@@ -165,6 +168,19 @@ def test_what_stands_before_a_wrong_line_is_given_out() -> None:
 )
 def test_a_text_without_the_header_is_none_of_ours(header: bytes, expected: str) -> None:
     assert complaint(header + LINE) == f"line 1: {expected}"
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize("known", [kinds for size in range(4) for kinds in combinations(TIMES, size)])
+def test_any_of_the_times_may_be_missing(known: tuple[str, ...], lines: int) -> None:
+    header = ",".join([*known, "counter", *(f"ch{number}" for number in range(1, 7))])
+    line = ",".join([*(str(7 + place) for place in range(len(known))), *"1234567"])
+    text = "\n".join([header, *[line] * lines, ""]).encode()
+    ((span, times),) = readings(make_reader("csv"), [text])
+    assert isinstance(span, Stretch)
+    assert times is None or {*known} & {"time_us", "sampled_us"}
+    for name in WRITTEN:
+        assert written(name, [Run(0, span, times)])
 
 
 def test_microvolts_that_are_no_count_are_refused() -> None:

@@ -127,8 +127,8 @@ class Rows:
 def known_times(
     wall_us: Sequence[int], monotonic_us: Sequence[int], sampled_us: Sequence[int]
 ) -> Times | None:
-    """The columns, an empty one for what is not known; None if nothing is."""
-    if not wall_us and not monotonic_us and not sampled_us:
+    """The columns, an empty one for what is not known; None if nothing on the wall clock's scale is."""
+    if not wall_us and not sampled_us:
         return None
     return Times(wall_us or (), monotonic_us or (), sampled_us or ())
 

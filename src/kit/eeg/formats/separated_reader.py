@@ -43,7 +43,9 @@ class SeparatedReader(LineReader):
             raise self._wrong(f"{len(cells)} fields, where the header has {self._width}")
         values = {name: self._whole(name, cells[at]) for name, at in self._at.items()}
         channels = self._row_channels(cells)
-        version = values.get("version") or (p2.VERSION if len(channels) == CHANNELS else p3.VERSION)
+        version = values.get("version")
+        if version is None:
+            version = p2.VERSION if len(channels) == CHANNELS else p3.VERSION
         counter, skipped = values["counter"], values.get(_SKIPPED) or 0
         if counter is None or skipped < 0:
             raise self._wrong("no counter" if counter is None else f"{_SKIPPED}: {skipped} is below 0")
