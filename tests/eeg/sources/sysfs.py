@@ -55,6 +55,11 @@ class Tree:
         (tty / "type").write_text(f"{kind}\n")
         (tty / "console").write_text("Y\n" if console else "N\n")
 
+    def remove(self, name: str) -> None:
+        """Unplug what has this name."""
+        (self.root / "sys/class/tty" / name).unlink()
+        (self.root / "dev" / name).unlink()
+
     def add_virtual(self, name: str) -> None:
         """A tty without a device: a console, or a serial line over Bluetooth."""
         tty = self.root / "sys/devices/virtual/tty" / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import struct
 import subprocess
@@ -54,6 +55,13 @@ def test_what_is_there_comes_with_the_times_of_its_read(pty: Pty, source: Source
         assert chunk.data == data
         assert chunk.monotonic_ns and before[0] <= chunk.monotonic_ns <= after[0]
         assert chunk.wall_ns and before[1] <= chunk.wall_ns <= after[1]
+
+
+def test_a_port_stays_open_as_long_as_it_is_read(pty: Pty) -> None:
+    chunks = open_source(pty.path).chunks()
+    gc.collect()
+    pty.send(b"still there")
+    assert _data(next(chunks)) == b"still there"
 
 
 def test_a_silent_port_gives_empty_chunks_four_times_a_second(source: Source) -> None:

@@ -27,7 +27,7 @@ from kit.eeg.sources.holders import holders
 from kit.eeg.sources.network import unreachable
 from kit.eeg.sources.ports import what_is_there
 from kit.eeg.sources.refusals import Attempt, in_use, refusal
-from kit.eeg.sources.source import TICK_MS, NotThere, live_chunks, reader
+from kit.eeg.sources.source import READ_SIZE, TICK_MS, NotThere, live_chunks
 
 # linux/major.h: the slave sides of ptys, which /dev/pts holds.
 _PTY_MAJORS = range(136, 144)
@@ -60,16 +60,21 @@ class SerialSource:
     def __init__(self, name: str, port: Any) -> None:
         self.name = name
         self._port = port
+        self._descriptor = int(port.fileno())
 
     def fileno(self) -> int:
         """The port's descriptor, for whoever asks the kernel about it."""
-        return int(self._port.fileno())
+        return self._descriptor
 
     def chunks(self) -> Iterator[Chunk | Gone]:
-        return live_chunks(self.name, self.fileno(), reader(self.fileno()))
+        return live_chunks(self.name, self._descriptor, self._read)
 
     def close(self) -> None:
         self._port.close()
+
+    def _read(self) -> bytes:
+        # Not a function of the descriptor alone: pyserial closes it when nobody knows the port any more.
+        return os.read(self._descriptor, READ_SIZE)
 
 
 def open_device(path: str, baud: int) -> SerialSource:

@@ -7,7 +7,6 @@ consumes it can look at the clock, and a signal that came right before the wait 
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -75,8 +74,3 @@ def live_chunks(name: str, descriptor: int, read: Callable[[], bytes]) -> Iterat
                 if not data:
                     raise gone(name)
         yield stamped(data)
-
-
-def reader(descriptor: int) -> Callable[[], bytes]:
-    """Reads what is there."""
-    return lambda: os.read(descriptor, READ_SIZE)
