@@ -99,7 +99,7 @@ class _Copy:
         self._awaited = wish.protocol == "auto"  # what the stream is recognised as
         self._waiting_for: str | None = None
         self._printed = 0
-        self._piece = b""
+        self._piece = b""  # what is being written
         self._writer = formats.make_writer(
             form, dating=stream.dating, scale=wish.scale, units=wish.units, colour=output.coloured
         )
@@ -134,7 +134,7 @@ class _Copy:
         if items:
             self._piece = self._writer.render(items)
             self._sink.write(self._piece)
-            self._printed = tally.packets + tally.duplicates
+            self._piece, self._printed = b"", tally.packets + tally.duplicates
             self._tell_protocol(items)
         if stream.live:
             self._tell_waiting(stream.waiting_for)
