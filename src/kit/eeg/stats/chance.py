@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, log, sqrt
 
-from kit.eeg.stats.timeline import Bucket
+from kit.eeg.stats.timeline import Bucket, coarser
 
 _Z_95 = 1.959964
 _FEWEST_BUCKETS = 8
@@ -28,12 +28,23 @@ def design_effect(buckets: Sequence[Bucket], squares: int) -> float:
         return 1.0
     share = lost / sent
     independent = sent * share * (1 - share)
-    between = sum((one.lost - share * one.sent) ** 2 for one in buckets)
-    if len(buckets) < _FEWEST_BUCKETS:
-        between = 0.0
-    else:
-        between *= len(buckets) / (len(buckets) - 1)
-    return max(1.0, squares * (1 - share) / independent, between / independent)
+    return max(1.0, squares * (1 - share) / independent, _between(list(buckets), share) / independent)
+
+
+def _between(buckets: list[Bucket], share: float) -> float:
+    """The variance from bucket to bucket, widened as few buckets know it badly.
+
+    A bout that is longer than a bucket makes neighbours alike: wider buckets are tried, too.
+    """
+    most = 0.0
+    while len(buckets) >= _FEWEST_BUCKETS:
+        freedom = len(buckets) - 1
+        squares = sum((one.lost - share * one.sent) ** 2 for one in buckets)
+        # Student's quantile for that freedom, to the first order.
+        widening = (1 + (_Z_95**2 + 1) / (4 * freedom)) ** 2
+        most = max(most, squares * len(buckets) / freedom * widening)
+        buckets = coarser(buckets)
+    return most
 
 
 def bounds(sent: int, lost: int, effect: float) -> tuple[float, float]:

@@ -96,7 +96,7 @@ class Losses:
         self._last_begin = gap.sequence
         self._note_flip(gap, period)
         self._waiting.append(gap)
-        if len(self._waiting) > _WAITING:
+        while len(self._waiting) > _WAITING:
             self._sure.add(self._waiting.popleft(), size)
 
     def _note_flip(self, gap: Gap, period: int) -> None:
