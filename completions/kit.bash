@@ -25,13 +25,21 @@ _kit_files() {
     compopt -o filenames 2>/dev/null || :
 }
 
+# Serial ports, and files of what came from one.
+_kit_source() {
+    _kit_files
+    local IFS=$'\n'
+    COMPREPLY+=($(compgen -W "$(kit eeg ports 2>/dev/null | sed -n 's,^\(/dev/[^ ]*\).*,\1,p')" -- "$cur"))
+}
+
 _kit_purposes="tls-server tls-client ssh csr self-signed ca any decrypt"
+_kit_formats="eegreader csv tsv ndjson raw table"
 _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
 
 # The value of an option; fails for an option without one.
 _kit_value() {
     case $1 in
-        --ca | --cert | --log | --output | -o | --socket | -s) _kit_files ;;
+        --ca | --cert | --link | --log | --output | -o | --socket | -s | --truth) _kit_files ;;
         --key)
             if [[ $command == "agent start" ]]; then
                 [[ $cur == *=* ]] && cur=${cur#*=} && _kit_files
@@ -42,7 +50,22 @@ _kit_value() {
             ;;
         --allow) _kit_list "$_kit_purposes" ;;
         --type) _kit_words "$_kit_types" ;;
-        --format) _kit_words "pem ssh" ;;
+        --format | -f | --from | --to)
+            case $command in
+                agent*) _kit_words "pem ssh" ;;
+                "eeg read") _kit_words "$_kit_formats" ;;
+                "eeg convert") _kit_words "$_kit_formats eegreader-json" ;;
+                *) _kit_words "$_kit_formats eegreader-json auto" ;;
+            esac
+            ;;
+        --protocol)
+            if [[ $command == "eeg simulate" ]]; then _kit_words "p2 p3"; else _kit_words "auto p2 p3"; fi
+            ;;
+        --units) _kit_words "adc uv" ;;
+        --channels) _kit_words "0 2 4 6" ;;
+        --mains) _kit_words "50 60 0" ;;
+        --speed) _kit_words "max" ;;
+        --fault) _kit_words "flip garbage lost lost-bytes restart stall unplug" ;;
         --mode) _kit_words "echo https smtp" ;;
         --starttls) _kit_words "smtp" ;;
         --want) _kit_list "rsa ecdsa" ;;
@@ -50,6 +73,7 @@ _kit_value() {
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
         --round-time | --rounds | --subject | --timeout | -t) ;;
+        --baud | --duration | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
     esac
 }
@@ -85,8 +109,9 @@ _kit() {
     fi
 
     case $command in
-        "") options="--version" word="agent tls" ;;
+        "") options="--version" word="agent eeg tls" ;;
         agent) word="add csr generate handle list lock public remove selfsign start status stop unlock" ;;
+        eeg) word="convert doctor ports read simulate stats" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent csr") options="--subject --dns --ip --output -o --socket -s" word=key ;;
@@ -102,6 +127,22 @@ _kit() {
             ;;
         "agent status") options="--socket -s --json" word= ;;
         "agent stop") options="--socket -s" word= ;;
+        "eeg convert")
+            options="--from --to --protocol --rate --start --units --uv-per-count --zero --json" word=file
+            ;;
+        "eeg doctor") options="--protocol --baud --rate --duration --json" word=source ;;
+        "eeg ports") options="--all --json" word= ;;
+        "eeg read")
+            options="--format -f --units --uv-per-count --zero --count -n --duration --fail-above --reconnect"
+            options+=" --protocol --baud --rate --start --json" word=source
+            ;;
+        "eeg simulate")
+            options="--protocol --channels --rate --duration --count --seed --speed --mains --gain --stdout --tcp"
+            options+=" --link --fault --truth --json" word=
+            ;;
+        "eeg stats")
+            options="--from --protocol --baud --rate --duration --uv-per-count --zero --fail-above --json" word=source
+            ;;
         "tls bench") options="--tls --connections -n --rounds --round-time --json" word= ;;
         "tls probe") options="--starttls --ca --servername --want --timeout -t --json" word=host ;;
         "tls run") options="--timeout -t --socket -s" word=file ;;
@@ -120,6 +161,7 @@ _kit() {
         key) _kit_words "$(_kit_keys)" ;;
         host) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         file) _kit_files ;;
+        source) _kit_source ;;
         *) _kit_words "$word" ;;
     esac
 }

@@ -39,6 +39,11 @@ function __kit_named_files
     end
 end
 
+function __kit_ports
+    command -q kit; or return
+    kit eeg ports 2>/dev/null | string match --regex '^/dev/\S+'
+end
+
 set -l purposes 'tls-server tls-client ssh csr self-signed ca any decrypt'
 set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519'
 
@@ -49,6 +54,7 @@ complete -c kit -n __kit_before_program -s h -l help -d 'Show help'
 complete -c kit -n '__kit_is ""' -l version -d 'Show the version'
 
 complete -c kit -n '__kit_is ""' -a agent -d 'Hold private keys in a process of their own'
+complete -c kit -n '__kit_is ""' -a eeg -d 'Capture OpenEEG data'
 complete -c kit -n '__kit_is ""' -a tls -d 'Test TLS handshakes'
 
 complete -c kit -n '__kit_is agent' -a add -d 'Add private keys from files'
@@ -65,6 +71,13 @@ complete -c kit -n '__kit_is agent' -a status -d 'Show the state of the agent'
 complete -c kit -n '__kit_is agent' -a stop -d 'End the agent'
 complete -c kit -n '__kit_is agent' -a unlock -d 'Unlock the agent'
 
+complete -c kit -n '__kit_is eeg' -a convert -d 'Convert between the formats'
+complete -c kit -n '__kit_is eeg' -a doctor -d 'Watch a port, and tell where packets went'
+complete -c kit -n '__kit_is eeg' -a ports -d 'List the serial ports'
+complete -c kit -n '__kit_is eeg' -a read -d 'Print each packet'
+complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
+complete -c kit -n '__kit_is eeg' -a stats -d 'Say what was lost and why'
+
 complete -c kit -n '__kit_is tls' -a bench -d 'Compare handshakes with keys in an agent and in the server'
 complete -c kit -n '__kit_is tls' -a probe -d 'Try TLS 1.2 and 1.3 with RSA and ECDSA'
 complete -c kit -n '__kit_is tls' -a run -d 'Run a Python program that takes a handle for a key'
@@ -79,6 +92,7 @@ end
 set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent list' 'agent start' 'agent status' \
+    'eeg convert' 'eeg doctor' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
@@ -106,6 +120,42 @@ complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)
 complete -c kit -n "__kit_takes 'agent start'" -l foreground -d 'Stay, and log to standard error'
 complete -c kit -n "__kit_takes 'agent start'" -l log -rF -d 'Append the log to this file'
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
+
+set -l formats eegreader csv tsv ndjson raw table
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg read' 'eeg stats'" -l protocol -x -a 'auto p2 p3' \
+    -d 'What the device speaks'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -l baud -x -d 'The speed of the serial line'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg read' 'eeg simulate' 'eeg stats'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l start -x -d 'When the first packet was sent'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg simulate' 'eeg stats'" -l duration -x \
+    -d 'End after this time'
+complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -a '(__kit_ports)' -d 'Serial port'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -a '(__fish_complete_path (commandline -ct))'
+
+complete -c kit -n "__kit_takes 'eeg convert'" -l from -x -a "$formats eegreader-json" -d 'The format of IN'
+complete -c kit -n "__kit_takes 'eeg convert'" -l to -x -a "$formats" -d 'The format of OUT'
+complete -c kit -n "__kit_takes 'eeg ports'" -l all -d 'Show ports without hardware, too'
+complete -c kit -n "__kit_takes 'eeg read'" -s f -l format -x -a "$formats" -d 'What to print'
+complete -c kit -n "__kit_takes 'eeg read'" -s n -l count -x -d 'End after so many packets'
+complete -c kit -n "__kit_takes 'eeg read'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l protocol -x -a 'p2 p3' -d 'What it speaks'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l channels -x -a '0 2 4 6' -d 'How many channels'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l count -x -d 'End after so many packets'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l seed -x -d 'Another signal, and other chances'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l speed -x -a max -d 'Times real time'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l mains -x -a '50 60 0' -d 'Hum, in hertz'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l gain -x -d 'Times the usual signal'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l stdout -d 'Write to standard output'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l tcp -x -d 'Serve on a TCP port'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l link -rF -d 'Have a link to the pty'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l fault -x \
+    -a 'flip garbage lost lost-bytes restart stall unplug' -d 'What goes wrong'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l truth -rF -d 'Write down what went wrong'
+complete -c kit -n "__kit_takes 'eeg stats'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
 
 complete -c kit -n "__kit_takes 'tls bench'" -l tls -x -a '1.2 1.3' -d 'The version'
 complete -c kit -n "__kit_takes 'tls bench'" -s n -l connections -x -d 'Clients at a time'

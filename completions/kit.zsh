@@ -146,11 +146,89 @@ _kit_tls() {
     esac
 }
 
+_kit_sources() {
+    local -a ports
+    ports=(${(M)${${(f)"$(kit eeg ports 2>/dev/null)"}%% *}:#/dev/*})
+    _alternative 'ports:serial port:compadd -a ports' 'files:file:_files'
+}
+
+_kit_eeg() {
+    local curcontext=$curcontext state line
+    local -A opt_args
+    local -a kit_commands help json protocol baud rate start units scale duration fail from formats
+    help=('(- *)'{-h,--help}'[show help]')
+    json=('--json[print one JSON object a line]')
+    protocol=('--protocol[what the device speaks]:protocol:(auto p2 p3)')
+    baud=('--baud[the speed of the serial line]:bits a second')
+    rate=('--rate[packets a second]:hertz')
+    start=('--start[when the first packet was sent]:time, as in 2021-05-26T13\:09\:07Z')
+    scale=('--uv-per-count[microvolts a count]:number' '--zero[the count of no voltage]:number')
+    units=('--units[what the channels are shown in]:units:(adc uv)' $scale)
+    duration=('--duration[end after this time]:seconds')
+    fail=('--fail-above[fail if more was lost]:per cent')
+    formats=(eegreader csv tsv ndjson raw table)
+    kit_commands=(
+        'convert:convert between the formats'
+        'doctor:watch a port, and tell where packets went'
+        'ports:list the serial ports'
+        'read:print each packet'
+        'simulate:be an EEG board'
+        'stats:say what was lost and why'
+    )
+
+    _arguments -C $help '1: :->command' '*:: :->rest' && return
+    if [[ $state == command ]]; then
+        _describe -t commands 'command' kit_commands
+        return
+    fi
+    case $line[1] in
+        convert)
+            _arguments $help $protocol $rate $start $units $json \
+                "--from[the format of IN]:format:($formats eegreader-json)" \
+                "--to[the format of OUT]:format:($formats)" \
+                '1:input:_files' '2:output:_files'
+            ;;
+        doctor) _arguments $help $protocol $baud $rate $duration $json '1:port:_kit_sources' ;;
+        ports) _arguments $help $json '--all[show ports without hardware, too]' ;;
+        read)
+            _arguments $help $units $duration $fail $protocol $baud $rate $start $json \
+                "(-f --format)"{-f,--format}"[what to print]:format:($formats)" \
+                '(-n --count)'{-n,--count}'[end after so many packets]:number' \
+                '--reconnect[wait for a device that goes away]' \
+                '1:source:_kit_sources'
+            ;;
+        simulate)
+            _arguments $help $rate $duration $json \
+                '--protocol[what it speaks]:protocol:(p2 p3)' \
+                '--channels[how many]:number:(0 2 4 6)' \
+                '--count[end after so many packets]:number' \
+                '--seed[another signal, and other chances]:number' \
+                '--speed[times real time]:factor:(max)' \
+                '--mains[hum]:hertz:(50 60 0)' \
+                '--gain[times the usual signal]:factor' \
+                '(--tcp --link)--stdout[write to standard output]' \
+                '(--stdout --link)--tcp[serve on a TCP port]:port' \
+                '(--stdout --tcp)--link[have a link to the pty]:name:_files' \
+                '*--fault[what goes wrong]:fault:(flip garbage lost lost-bytes restart stall unplug)' \
+                '--truth[write down what went wrong]:file:_files'
+            ;;
+        stats)
+            _arguments $help $protocol $baud $rate $duration $scale $fail $json \
+                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                '1:source:_kit_sources'
+            ;;
+    esac
+}
+
 _kit() {
     local curcontext=$curcontext state line
     local -A opt_args
     local -a groups
-    groups=('agent:hold private keys in a process of their own' 'tls:test TLS handshakes')
+    groups=(
+        'agent:hold private keys in a process of their own'
+        'eeg:capture OpenEEG data'
+        'tls:test TLS handshakes'
+    )
 
     _arguments -C '(- *)'{-h,--help}'[show help]' '(- *)--version[show the version]' \
         '1: :->group' '*:: :->rest' && return
@@ -159,6 +237,7 @@ _kit() {
         rest)
             case $line[1] in
                 agent) _kit_agent ;;
+                eeg) _kit_eeg ;;
                 tls) _kit_tls ;;
             esac
             ;;

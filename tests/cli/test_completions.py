@@ -14,6 +14,8 @@ import pytest
 from kit.agent.policy import PURPOSES
 from kit.agent.schemes import KINDS
 from kit.cli.main import root
+from kit.eeg import formats
+from kit.eeg.simulator.faults import KINDS as KINDS_OF_FAULT
 from tests.cli.tree import COMMANDS, Command, options_of
 from tests.peers import find
 
@@ -75,7 +77,7 @@ def test_the_options_of_kit_are_offered(shell: Shell) -> None:
     assert shell("kit -") == options_of(root)
 
 
-@pytest.mark.parametrize("group", ["agent", "tls"])
+@pytest.mark.parametrize("group", ["agent", "eeg", "tls"])
 def test_the_commands_of_a_group_are_offered(shell: Shell, group: str) -> None:
     commands = root.commands[group]
     assert isinstance(commands, click.Group)
@@ -95,6 +97,10 @@ def test_exactly_the_options_of_a_command_are_offered(shell: Shell, command: Com
         ("kit agent public --format ", {"pem", "ssh"}),
         ("kit tls serve --mode ", {"echo", "https", "smtp"}),
         ("kit tls bench --tls ", {"1.2", "1.3"}),
+        ("kit eeg read --protocol ", {"auto", "p2", "p3"}),
+        ("kit eeg simulate --protocol ", {"p2", "p3"}),
+        ("kit eeg read -f ", set(formats.WRITTEN)),
+        ("kit eeg simulate --fault ", set(KINDS_OF_FAULT)),
     ],
 )
 def test_the_words_that_an_option_takes_are_offered(shell: Shell, line: str, words: set[str]) -> None:

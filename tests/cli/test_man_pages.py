@@ -91,13 +91,13 @@ def test_the_synopsis_shows_each_option_once(command: Command) -> None:
     assert [both for both in spellings if len(both & flags) != 1] == []
 
 
-@pytest.mark.parametrize("group", ["agent", "tls"])
+@pytest.mark.parametrize("group", ["agent", "eeg", "tls"])
 def test_the_page_has_no_command_that_kit_lacks(group: str) -> None:
     named = set(re.findall(rf"^\.Ss (kit {group}\b.*)$", _text(f"kit-{group}.1"), re.MULTILINE))
     assert named == {" ".join(["kit", *command.path]) for command in COMMANDS if command.path[0] == group}
 
 
-@pytest.mark.parametrize("group", ["agent", "tls"])
+@pytest.mark.parametrize("group", ["agent", "eeg", "tls"])
 def test_every_common_option_belongs_to_some_command(group: str) -> None:
     common = _items(_section(f"kit-{group}.1", "COMMON OPTIONS"))
     of_commands = {option for c in COMMANDS if c.path[0] == group for option in c.options}
@@ -108,7 +108,7 @@ def test_kit_1_names_every_group() -> None:
     assert set(re.findall(r"^\.It Ic (\w+)$", _text("kit.1"), re.MULTILINE)) == set(root.commands)
 
 
-@pytest.mark.parametrize("page", ["kit.1", "kit-agent.1", "kit-tls.1"])
+@pytest.mark.parametrize("page", ["kit.1", "kit-agent.1", "kit-eeg.1", "kit-tls.1"])
 def test_every_exit_status_is_explained(page: str) -> None:
     known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     named = {
