@@ -62,7 +62,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def damaged(truth: Path) -> bytes:
-    options = [word for fault in (*_FAULTS, "restart:at=1.7", "lost-bytes") for word in ("--fault", fault)]
+    options = [word for fault in (*_FAULTS, "restart:at=1.2", "lost-bytes") for word in ("--fault", fault)]
     return _output(
         "simulate", "--stdout", "--speed", "max", "--count", "3000", "--truth", str(truth), *options
     )
