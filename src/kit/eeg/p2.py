@@ -28,8 +28,8 @@ SKIPPED_LIMIT = 1024
 _COLUMNS_PAY = 64
 
 _SYNC = b"\xa5\x5a\x02"
-_GOOD = rb"\xa5\x5a\x02[\x00-\xff]" + rb"[\x00-\x03][\x00-\xff]" * 6 + rb"[\x00-\xff]"
-_CHAIN = re.compile(rb"(?:" + _GOOD + rb")++")
+_GOOD = rb"\xa5\x5a\x02." + rb"[\x00-\x03]." * 6 + rb"."
+_CHAIN = re.compile(rb"(?:" + _GOOD + rb")++", re.DOTALL)
 _ROW = Struct(">3xB6HB")
 
 
