@@ -51,7 +51,7 @@ class Device:
         return found
 
 
-def mode_of(path: str) -> int:
+def _mode(path: str) -> int:
     """What stands there; 0 if nothing does."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116 - to Path an empty name is the current directory
@@ -63,7 +63,7 @@ def mode_of(path: str) -> int:
 
 
 def _open(path: str, baud: int) -> Source:
-    mode = mode_of(path)
+    mode = _mode(path)
     if not mode:
         raise missing(path)
     for is_such, what in _UNREADABLE:
