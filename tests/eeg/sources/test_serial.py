@@ -94,15 +94,18 @@ def test_every_byte_passes_as_it_is_whatever_the_terminal_was_set_to() -> None:
     os.close(terminal)
 
 
-def test_the_port_is_set_to_eight_bits_no_parity_no_flow_control(pty: Pty, source: Source) -> None:
+def test_the_port_is_set_to_eight_bits_no_parity_no_flow_control(pty: Pty) -> None:
     with kept_open(pty.path):
-        stty = ["stty", "-a", "-F", pty.path]
-        shown = (
-            subprocess.run(stty, capture_output=True, text=True, check=True).stdout.replace(";", "").split()
-        )
+        subprocess.run(["stty", "-F", pty.path, "sane", "brkint", "ixoff", "istrip", "crtscts"], check=True)
+        with contextlib.closing(open_source(pty.path)):
+            stty = ["stty", "-a", "-F", pty.path]
+            done = subprocess.run(stty, capture_output=True, text=True, check=True)
+    shown = done.stdout.replace(";", "").split()
     assert shown[:3] == ["speed", "57600", "baud"]
     assert {"cs8", "-parenb", "-cstopb", "-crtscts", "-ixon", "-ixoff", "-icanon", "-echo"} <= {*shown}
     assert {"-isig", "-opost", "-icrnl", "-istrip", "-brkint", "cread", "clocal"} <= {*shown}
+    # With 0 a read that comes too late, because somebody else was quicker, would look like a hang-up.
+    assert "min = 1; time = 0;" in done.stdout
 
 
 @pytest.mark.parametrize("baud", [57600, 115200, 12345, 3_000_000])

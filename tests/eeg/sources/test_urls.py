@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ def _rest(chunks: Iterator[Chunk | Gone]) -> bytes:
             assert isinstance(chunk, Chunk)
             data += chunk.data
     return data
+
+
+def _threads_of_pyserial() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "RFC 2217" in thread.name]
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -89,11 +94,12 @@ def test_a_port_behind_rfc_2217_is_read_at_the_speed_that_was_asked_for(pty: Pty
             assert time.monotonic() - begun > 0.4
 
 
-def test_what_a_server_says_last_is_not_lost_by_rfc_2217(pty: Pty) -> None:
+def test_what_a_server_says_last_is_not_lost_by_rfc_2217(pty: Pty, wait_until: Callable[..., None]) -> None:
     with contextlib.closing(Server(pty.path)) as server:
         with contextlib.closing(open_source(f"rfc2217://127.0.0.1:{server.port}")) as source:
             pty.send(b"last words " * 100)
             server.hang_up()
+            wait_until(lambda: not _threads_of_pyserial(), "the end of pyserial's thread")
             assert _rest(source.chunks()) == b"last words " * 100
 
 
