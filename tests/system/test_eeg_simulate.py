@@ -133,7 +133,8 @@ def test_what_is_no_stale_link_is_left_alone(kit: Kit, tmp_path: Path, kind: str
     {"file": link.touch, "directory": link.mkdir, "link": lambda: link.symlink_to(other)}[kind]()
     done = kit("eeg", "simulate", "--link", str(link))
     assert done.returncode == 69
-    assert f"'{link}' is there, and it is no link to a terminal that is gone" in done.stderr
+    said = f"kit: error: '{link}' is there, and it is no link to a terminal that is gone\n"
+    assert done.stderr == said + "kit: hint: remove it, or choose another --link\n"
     assert os.path.lexists(link)
     assert other.read_text() == "precious"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -191,3 +192,39 @@ def test_faults_of_all_kinds_are_counted_together(pipe: Pipe, protocol: str) -> 
 @PROTOCOLS
 def test_through_kit_eeg_read_the_counts_are_the_same(pipe: Pipe, protocol: str) -> None:
     _exact(pipe("lost:rate=0.01:burst=2", "garbage:rate=0.005", protocol=protocol, read=True, seed=3))
+
+
+# What only a reader with a clock can tell: a fault, and what stats has to say of it.
+_BY_TIME = {
+    "stall:ms=16": {"lost": 0, "restarts": 0},
+    "stall:at=2.5:ms=400": {"lost": 0, "restarts": 0},
+    "lost:at=2.5:burst=300": {"lost": 300, "restarts": 0},
+    "restart:at=2.7:pause=0.1": {"lost": 0, "restarts": 1},
+}
+
+
+def test_a_clock_tells_what_the_counter_cannot(kit_program: str, tmp_path: Path) -> None:
+    """In real time, over a pty each, and all at once. What came before the reader did it does not hear."""
+    with contextlib.ExitStack() as stack:
+        readers = []
+        for number, fault in enumerate(_BY_TIME):
+            command = [kit_program, "eeg", "simulate", "--duration=7", f"--fault={fault}"]
+            truth = f"--truth={tmp_path / str(number)}"
+            device = subprocess.Popen([*command, truth], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            stack.enter_context(device)
+            stack.callback(device.kill)
+            assert device.stdout
+            path = device.stdout.readline().decode().strip()
+            words = shlex.join([kit_program, "eeg", "read", path, "--format=ndjson"])
+            shell = f"{words} | {shlex.join([kit_program, 'eeg', 'stats', '--json'])}"
+            readers.append(
+                subprocess.Popen(["bash", "-c", shell], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            )
+        said = [reader.communicate(timeout=60)[0] for reader in readers]
+    reports = dict(zip(_BY_TIME, map(json.loads, said), strict=True))
+    for number, (fault, expected) in enumerate(_BY_TIME.items()):
+        end = json.loads((tmp_path / str(number)).read_text().splitlines()[-1])
+        assert {name: reports[fault][name] for name in expected} == expected, fault
+        assert end["delivered"] - 500 < reports[fault]["packets"] <= end["delivered"], fault
+        assert reports[fault]["lost"] == end["lost"], fault
+        assert reports[fault]["restarts"] == end["restarts"], fault

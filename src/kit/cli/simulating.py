@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.cli.endings import ended_by_sigterm
-from kit.core.errors import Unavailable, UsageError
+from kit.core.errors import KitError, Unavailable, UsageError
 from kit.core.output import Output
 from kit.eeg.simulator import outputs
 from kit.eeg.simulator.running import run
@@ -42,7 +42,8 @@ def serve(wish: Wish, place: Place, output: Output) -> None:
         finally:
             port.unplug()
             simulation.ledger.close()
-            output.note(_summary(simulation))
+            if not isinstance(sys.exception(), KitError):
+                output.note(_summary(simulation))
 
 
 def _port(wish: Wish, place: Place, output: Output) -> outputs.Output:

@@ -49,21 +49,25 @@ def test_what_does_not_fit_is_in_the_truth(taken: list[int], faulty: bool) -> No
     assert end["seen"]["skipped"] == sum(span.count for span in spans if isinstance(span, Skipped))
 
 
-@pytest.mark.parametrize("size", [1, 5, 17, 100])
-def test_bytes_may_go_out_in_pieces_of_any_size(size: int) -> None:
-    truths: list[list[Mapping[str, Any]]] = []
-    for piece in (size, 10_000):
-        truth: list[Mapping[str, Any]] = []
-        simulation = simulate(
-            Wish(count=50, faults=(parse("flip:every=7"), parse("lost:every=9"))), truth.append
-        )
-        for passage in simulation.line.passages(4):
-            assert isinstance(passage, Sending)
-            for at in range(0, len(passage.data), piece):
-                simulation.ledger.sent(passage.data[at : at + piece])
-        simulation.ledger.close()
-        truths.append(truth)
+@pytest.mark.parametrize("size", [1, 5, 17, 100, 10_000])
+@pytest.mark.parametrize("ahead", [True, False])
+def test_bytes_may_go_out_late_and_in_pieces_of_any_size(size: int, ahead: bool) -> None:
+    specs = ("flip:every=7", "lost:every=9", "garbage:every=10", "restart:at=0.1", "stall:at=0.15")
+    wish = Wish(count=50, faults=tuple(map(parse, specs)))
+    truths: list[list[Mapping[str, Any]]] = [[], []]
+    plain, pieces = (simulate(wish, truth.append) for truth in truths)
+    for passage in plain.line.passages(4):
+        assert isinstance(passage, Sending)
+        plain.ledger.sent(passage.data)
+    passages = pieces.line.passages(4)
+    for passage in list(passages) if ahead else passages:
+        assert isinstance(passage, Sending)
+        for at in range(0, len(passage.data), size):
+            pieces.ledger.sent(passage.data[at : at + size])
+    plain.ledger.close()
+    pieces.ledger.close()
     assert truths[0] == truths[1]
+    assert [one["event"] for one in truths[0]].count("lost") == 5
 
 
 def test_a_packet_that_was_cut_at_the_end_is_damaged() -> None:

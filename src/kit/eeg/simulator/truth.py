@@ -70,7 +70,6 @@ class Ledger:
     def sent(self, data: bytes) -> None:
         """These bytes went out."""
         self._follow(data, len(data))
-        self._counts["bytes"] += len(data)
 
     def dropped(self, count: int) -> None:
         """So many bytes went nowhere: they did not fit, or nobody was there."""
@@ -92,23 +91,24 @@ class Ledger:
 
     def _follow(self, data: bytes | None, count: int) -> None:
         """Take `count` bytes, in `data` or lost, off the first pieces."""
-        at = 0
-        while at < count:
-            piece = self._queue[0]
+        until = 0
+        while until < count:
+            at, piece = until, self._queue[0]
             self._begin(piece)
             if piece.whole and not self._held and not self._held_back and count - at >= piece.unit:
                 units = min((count - at) // piece.unit, piece.repeat - self._units)
+                until = at + units * piece.unit
                 self._settle_whole(piece, units, data is not None)
-                at += units * piece.unit
             else:
                 until = min(count, at + piece.unit - len(self._held) - self._held_back)
                 if data is None:
                     self._held_back += until - at
                 else:
                     self._held += data[at:until]
-                at = until
                 if len(self._held) + self._held_back == piece.unit:
                     self._settle_one(piece)
+            # Counted before it goes on: the next piece's record tells where it stands.
+            self._counts["bytes"] += until - at if data is not None else 0
             self._pass()
 
     def _settle_whole(self, piece: Piece, units: int, arrived: bool) -> None:
