@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from kit.eeg import p2
-from kit.eeg.records import Layout, Packet, Run, Stretch, Times
+from kit.eeg.records import Item, Layout, Lost, Packet, Run, Stretch, Times
 
 
 def p2_stretch(rows: Sequence[Sequence[int]], counter: int = 0, offset: int = 0) -> Stretch:
@@ -37,3 +38,29 @@ def run_of(count: int, sequence: int = 0, times: Times | None = None, value: int
     """So many packets with the counters of their sequence numbers."""
     rows = [(value,) * 6] * count
     return Run(sequence, p2_stretch(rows, sequence % 256, sequence * p2.SIZE), times)
+
+
+def with_gaps(gaps: Sequence[tuple[int, int]], end: int) -> list[Item]:
+    """Packets 0 to before `end` without those of the gaps (begin and length), as an accountant tells it."""
+    items: list[Item] = []
+    at = 0
+    for begin, length in [*gaps, (end, 0)]:
+        if begin > at:
+            items.append(run_of(begin - at, at))
+        if length:
+            items.append(Lost(begin, length, begin * p2.SIZE, low=length, high=length))
+        at = begin + length
+    return items
+
+
+def timed(items: Sequence[Item], late_us: Callable[[int], int]) -> list[Item]:
+    """The runs with the times at which their packets came: by their numbers, and `late_us(number)` later."""
+    out: list[Item] = []
+    for item in items:
+        if isinstance(item, Run):
+            numbers = range(item.sequence, item.sequence + len(item.stretch))
+            arrivals = [number * 1_000_000 // 256 + late_us(number) for number in numbers]
+            out.append(replace(item, times=Times(arrivals, arrivals)))
+        else:
+            out.append(item)
+    return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kit.eeg.stats import chance
 from kit.eeg.stats.findings import Finding, number, ordinal
+from kit.eeg.stats.losses import Patterns
 from kit.eeg.stats.report import Report
 from kit.eeg.stats.timeline import Bucket, coarser
 
@@ -57,11 +58,9 @@ def every_nth(report: Report) -> Finding | None:
 
 def equal_runs(report: Report) -> Finding | None:
     patterns = report.losses.patterns
-    length = patterns.lengths.most_common()[0]
     if patterns.gaps < _FEW:
         return None
-    # A buffer's size is no multiple of a packet's: one packet more may be hit.
-    times = sum(often for low, _, often in patterns.lengths.rows() if length <= low <= length + 1)
+    length, times = _usual_length(patterns)
     mean = patterns.lost / patterns.gaps
     by_chance = chance.geometric(length, mean) + chance.geometric(length + 1, mean)
     if length < 2 or times < 0.8 * patterns.gaps or chance.at_least(times, patterns.gaps, by_chance) > _SURE:
@@ -74,6 +73,17 @@ def equal_runs(report: Report) -> Finding | None:
         "(or was thrown away) as a whole",
         f"{times} of {patterns.gaps} gaps are {shown} packets of {report.stream.packet_size} bytes long",
     )
+
+
+def _usual_length(patterns: Patterns) -> tuple[int, int]:
+    """The length that most gaps have, or one more: a buffer's size is no multiple of a packet's."""
+    common = patterns.lengths.most_common()[0]
+    rows = patterns.lengths.rows()
+    found = [
+        (length, sum(times for low, _, times in rows if length <= low <= length + 1))
+        for length in (common, common - 1)
+    ]
+    return max(found, key=lambda one: one[1])
 
 
 def _buffer_bytes(report: Report, length: int) -> tuple[int, bool]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from kit.eeg.stats.histogram import Histogram
 
 _WAITING = 8
+# More than 255 packets are never known to be lost by the counter.
+_MOST_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Patterns:
 
     @classmethod
     def none(cls) -> Patterns:
-        return cls(0, 0, 0, Histogram(), Histogram(), Histogram(), 0, 0, 0, 0, 0)
+        return cls(0, 0, 0, Histogram(), Histogram(), Histogram(exact=_MOST_BYTES), 0, 0, 0, 0, 0)
 
     def add(self, gap: Gap, size: int) -> None:
         """One more, of packets of `size` bytes."""
