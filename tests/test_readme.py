@@ -47,15 +47,14 @@ def test_a_session_plays_what_the_readme_shows(line: str) -> None:
 @pytest.mark.parametrize("line", [*CONSOLE, *EXAMPLES])
 def test_kit_understands_what_is_shown(line: str) -> None:
     """Parses the arguments as the command would, and runs nothing."""
-    found = re.search(r"\bkit ((?:agent|tls)\b[^\")>]*)", line)
-    if not found:
-        assert not line.startswith("kit")
-        return
-    group_name, name, *arguments = shlex.split(found[1])
-    group = root.commands[group_name]
-    assert isinstance(group, click.Group)
-    with group.commands[name].make_context(name, arguments):
-        pass
+    found = re.findall(r"\bkit ((?:agent|eeg|tls)\b[^\")>|]*)", line)
+    assert found or not line.startswith("kit")
+    for command in found:
+        group_name, name, *arguments = shlex.split(command)
+        group = root.commands[group_name]
+        assert isinstance(group, click.Group)
+        with group.commands[name].make_context(name, arguments):
+            pass
 
 
 def test_the_python_of_the_readme_is_python() -> None:

@@ -1,3 +1,3 @@
-"""kit: a key agent and TLS handshake tests, one command on one core."""
+"""kit: a key agent, TLS handshake tests and OpenEEG capture, one command on one core."""
 
 __version__ = "0.1.0"
