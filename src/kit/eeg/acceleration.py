@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-# A batch below this is done as quickly without: a live line gives a handful of packets at a time.
+# From a hundred packets on lines are quicker with numpy, from seven hundred on the measures of channels. A live
+# line gives a handful at a time, a read of a file four thousand.
 LONG_BATCH = 512
-# So many packets in long batches, two reads of a file, say that more are to come.
+# So many packets in long batches, a recording of two minutes, say that more are to come.
 MUCH = 30_000
 
 
