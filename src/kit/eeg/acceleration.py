@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# From a hundred packets on lines are quicker with numpy, from seven hundred on the measures of channels. A live
-# line gives a handful at a time, a read of a file four thousand.
+# From a hundred packets on lines are quicker with numpy, from seven hundred on the measures of channels.
+# A live line gives a handful at a time, a read of a file four thousand.
 LONG_BATCH = 512
 # So many packets in long batches, a recording of two minutes, say that more are to come.
 MUCH = 30_000
