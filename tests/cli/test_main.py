@@ -80,7 +80,7 @@ def test_an_interrupt_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("group", [[], ["agent"], ["tls"]])
+@pytest.mark.parametrize("group", [[], ["agent"], ["eeg"], ["tls"]])
 def test_a_group_without_a_command_shows_its_help_and_is_a_usage_error(kit: Kit, group: list[str]) -> None:
     done = kit(*group)
     assert done.returncode == 2

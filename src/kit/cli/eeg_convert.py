@@ -31,9 +31,9 @@ _WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
 @start_option
 @json_option
 def convert(output: Output, **wish: Any) -> None:
-    """Convert the recording IN into another format, and leave every gap visible.
+    """Convert a recording into another format.
 
-    Suffixes: .raw .bin .p2 .p3 (raw), .txt .eeg .log (eegreader), .csv, .tsv, .ndjson, .jsonl. IN and OUT can
+    Every gap stays visible. Suffixes: .raw .bin .p2 .p3 (raw), .txt .eeg .log (eegreader), .csv, .tsv, .ndjson, .jsonl. IN and OUT can
     be - for standard input and output. OUT is written whole or not at all.
     """
     from kit.cli.eeg_converting import Wish, convert_eeg

@@ -27,9 +27,9 @@ from kit.core.output import Output
 @rate_option
 @json_option
 def doctor(output: Output, **wish: Any) -> int:
-    """Watch a port for a while, and tell where packets went and what cures it.
+    """Watch a port, and tell where packets went.
 
-    Without PORT, the serial port that a board is on. Any SOURCE is watched, as far as it has something to be
+    Each finding comes with what cures it. Without PORT, the serial port that a board is on. Any SOURCE is watched, as far as it has something to be
     seen. The status is 1 if something was found that costs packets.
     """
     from kit.cli.eeg_doctoring import diagnose

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Show built-in ports without hardware, too.")
 @json_option
 def ports(everything: bool, output: Output) -> None:
-    """List the serial ports, and which of them may have an EEG board."""
+    """List the serial ports, and which may have an EEG board."""
     from kit.eeg.sources.ports import NOTHING_THERE, list_ports
 
     found = list_ports(everything=everything)
@@ -34,7 +34,7 @@ def _render(output: Output, found: Sequence[Port]) -> None:
         for port in found:
             output.record(asdict(port))
         return
-    head = ("port", "EEG board", "product", "serial number", "USB id", "driver", "why")
+    head = ("PORT", "EEG BOARD", "PRODUCT", "SERIAL NUMBER", "USB ID", "DRIVER", "WHY")
     output.table(head, map(_row, found))
 
 

@@ -38,9 +38,10 @@ from kit.core.output import Output
 @start_option
 @json_option
 def read(output: Output, **wish: Any) -> int:
-    """Print each packet that SOURCE sends, and at the end, on standard error, what was lost.
+    """Print each packet that SOURCE sends.
 
-    Without SOURCE, the serial port that a board is on. --json means --format ndjson.
+    At the end, standard error is told what was lost. Without SOURCE, it is the serial port that a board is on.
+    --json means --format ndjson.
     """
     from kit.cli.eeg_reading import Wish, read_eeg
 

@@ -63,7 +63,9 @@ def _gain(_context: click.Context, _parameter: click.Parameter, value: str) -> F
 @click.option("--truth", metavar="FILE", help="Write down what was lost and damaged, as NDJSON.")
 @json_option
 def simulate(output: Output, **wishes: Any) -> None:
-    """Be an EEG board on a pty (or --stdout, or --tcp), with the faults that a line has.
+    """Be an EEG board, with the faults of a line.
+
+    It is on a pty, or with --tcp on a port, or with --stdout in a pipe.
 
     SPEC is KIND[:name=value]…: lost, lost-bytes, flip, garbage, stall, restart, unplug; rate=, every= or at=
     say when, burst=, length=, ms=, pause=, back= … what. For example lost:rate=0.01:burst=3, stall:ms=16.

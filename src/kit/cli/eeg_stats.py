@@ -38,9 +38,9 @@ FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson",
 @rate_option
 @json_option
 def stats(output: Output, **wish: Any) -> int:
-    """Say what was lost of a capture, how it was lost, and what the channels carried.
+    """Say what was lost, and what it points to.
 
-    SOURCE is what 'kit eeg read' takes, in any format that it prints. [default: standard input]
+    And what the channels carried. SOURCE is what 'kit eeg read' takes, in any format that it prints. [default: standard input]
     """
     from kit.cli.eeg_measuring import Wish, measure_eeg
 
