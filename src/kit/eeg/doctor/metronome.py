@@ -23,11 +23,12 @@ class Metronome:
 
     def __init__(self) -> None:
         self._late: deque[tuple[int, int]] = deque(maxlen=_KEPT)  # when it was due, and when it came
-        self._worst_ns = 0
+        self._begin_ns = self._worst_ns = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="metronome", daemon=True)
 
     def __enter__(self) -> Self:
+        self._begin_ns = time.monotonic_ns()
         self._thread.start()
         return self
 
@@ -48,11 +49,12 @@ class Metronome:
         return max(0, *overlaps, 0) // 1000
 
     def _tick(self) -> None:
-        due_ns = time.monotonic_ns()
+        due_ns = self._begin_ns
         while not self._stop.is_set():
-            due_ns = max(due_ns + PERIOD_NS, time.monotonic_ns())
+            due_ns += PERIOD_NS
             time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)
             woke_ns = time.monotonic_ns()
             self._worst_ns = max(self._worst_ns, woke_ns - due_ns)
             if woke_ns - due_ns > _NOTABLE_NS:
                 self._late.append((due_ns, woke_ns))
+            due_ns = max(due_ns, woke_ns)

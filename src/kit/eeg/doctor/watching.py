@@ -63,9 +63,10 @@ def watch(wish: Wish, *, begun: Callable[[], None], stopped: Callable[[], bool],
             latency_ms=latency_ms(kind, tty, driver, root),
             low_latency=kernel.low_latency(),
         )
-        begun()
         sight = Sight(wish.protocol, wish.rate_hz, wish.baud)
-        ending = _look(source, sight, wish.duration_s, stopped)
+        with Metronome() as metronome:
+            begun()
+            ending = _look(source, sight, metronome, wish.duration_s, stopped)
         # In this order bytes that come now make the kernel's account look too small, never too large.
         risen = _risen(counters, kernel.counters())
         return Facts(line, risen, kernel.waiting(), sight.seen(ending))
@@ -73,27 +74,27 @@ def watch(wish: Wish, *, begun: Callable[[], None], stopped: Callable[[], bool],
         source.close()
 
 
-def _look(source: Source, sight: Sight, duration_s: float, stopped: Callable[[], bool]) -> Ending:
+def _look(
+    source: Source, sight: Sight, metronome: Metronome, duration_s: float, stopped: Callable[[], bool]
+) -> Ending:
     """Take in what comes until there is an end to it."""
     why: EndReason = "end"
     gone = None
     begin_ns = time.monotonic_ns()
-    with Metronome() as metronome:
-        try:
-            for chunk in source.chunks():
-                if isinstance(chunk, Chunk):
-                    sight.take(chunk)
-                if stopped():
-                    why = "interrupt"
-                    break
-                if time.monotonic_ns() - begin_ns >= duration_s * 1e9:
-                    why = "duration"
-                    break
-        except DeviceGone as error:
-            why, gone = "gone", str(error)
+    try:
+        for chunk in source.chunks():
+            if isinstance(chunk, Chunk):
+                sight.take(chunk)
+            if stopped():
+                why = "interrupt"
+                break
+            if time.monotonic_ns() - begin_ns >= duration_s * 1e9:
+                why = "duration"
+                break
+    except DeviceGone as error:
+        why, gone = "gone", str(error)
     worst_us = metronome.worst_us if source.live else Unknown("nobody waits for what a file or a pipe holds")
-    elapsed_s = (time.monotonic_ns() - begin_ns) / 1e9
-    return Ending(why, gone, elapsed_s, metronome.late_us, worst_us)
+    return Ending(why, gone, (time.monotonic_ns() - begin_ns) / 1e9, metronome.late_us, worst_us)
 
 
 def _port(tty: str | None, root: Path) -> Port | None:
