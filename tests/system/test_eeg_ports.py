@@ -23,7 +23,7 @@ def test_the_ports_of_a_machine_are_shown_as_a_table(machine: Machine, kit_progr
     status, out, err = machine.run(kit_program, "eeg", "ports")
     assert (status, err) == (0, "")
     head, board, other = out.splitlines()
-    assert head.split() == "PORT EEG BOARD PRODUCT SERIAL NUMBER USB ID DRIVER WHY".split()
+    assert " ".join(head.split()) == "PORT EEG BOARD PRODUCT SERIAL NUMBER USB ID DRIVER WHY"
     assert board.startswith("/dev/ttyUSB0  yes        FT232R USB UART  A9014SQP       0403:6001  ftdi_sio")
     assert other.startswith("/dev/ttyUSB1  maybe      USB Serial       -              1a86:7523")
 

@@ -33,8 +33,8 @@ _WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
 def convert(output: Output, **wish: Any) -> None:
     """Convert a recording into another format.
 
-    Every gap stays visible. Suffixes: .raw .bin .p2 .p3 (raw), .txt .eeg .log (eegreader), .csv, .tsv, .ndjson, .jsonl. IN and OUT can
-    be - for standard input and output. OUT is written whole or not at all.
+    Every gap stays visible. Suffixes: .raw .bin .p2 .p3 (raw), .txt .eeg .log (eegreader), .csv, .tsv,
+    .ndjson, .jsonl. IN and OUT can be - for standard input and output. OUT is written whole or not at all.
     """
     from kit.cli.eeg_converting import Wish, convert_eeg
 

@@ -29,8 +29,9 @@ from kit.core.output import Output
 def doctor(output: Output, **wish: Any) -> int:
     """Watch a port, and tell where packets went.
 
-    Each finding comes with what cures it. Without PORT, the serial port that a board is on. Any SOURCE is watched, as far as it has something to be
-    seen. The status is 1 if something was found that costs packets.
+    Each finding comes with what cures it. Without PORT, the serial port that a board is on. Any SOURCE is
+    watched, as far as it has something to be seen. The status is 1 if something was found that costs
+    packets.
     """
     from kit.cli.eeg_doctoring import diagnose
 

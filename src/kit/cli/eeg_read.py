@@ -40,8 +40,8 @@ from kit.core.output import Output
 def read(output: Output, **wish: Any) -> int:
     """Print each packet that SOURCE sends.
 
-    At the end, standard error is told what was lost. Without SOURCE, it is the serial port that a board is on.
-    --json means --format ndjson.
+    At the end, standard error is told what was lost. Without SOURCE, it is the serial port that a board is
+    on. --json means --format ndjson.
     """
     from kit.cli.eeg_reading import Wish, read_eeg
 

@@ -40,7 +40,8 @@ FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson",
 def stats(output: Output, **wish: Any) -> int:
     """Say what was lost, and what it points to.
 
-    And what the channels carried. SOURCE is what 'kit eeg read' takes, in any format that it prints. [default: standard input]
+    And what the channels carried. SOURCE is what 'kit eeg read' takes, in any format that it prints.
+    [default: standard input]
     """
     from kit.cli.eeg_measuring import Wish, measure_eeg
 
