@@ -19,6 +19,8 @@ from kit.eeg.stats.timeline import Bucket, coarser
 
 _Z_95 = 1.959964
 _FEWEST_BUCKETS = 8
+# Buckets of a packet or two know nothing of bursts.
+_FEWEST_PACKETS = 16
 
 
 def design_effect(buckets: Sequence[Bucket], squares: int) -> float:
@@ -37,6 +39,8 @@ def _between(buckets: list[Bucket], share: float) -> float:
     A bout that is longer than a bucket makes neighbours alike: wider buckets are tried, too.
     """
     most = 0.0
+    while len(buckets) > 1 and sum(one.sent for one in buckets) < _FEWEST_PACKETS * len(buckets):
+        buckets = coarser(buckets)
     while len(buckets) >= _FEWEST_BUCKETS:
         freedom = len(buckets) - 1
         squares = sum((one.lost - share * one.sent) ** 2 for one in buckets)

@@ -145,11 +145,12 @@ def _in_their_place(report: Report) -> str:
     patterns = report.losses.patterns
     if not report.stream.keeps_bytes:
         return f"{report.stream.format} does not keep damaged bytes"
-    partly = patterns.gaps - patterns.damaged - patterns.whole
-    return (
-        f"the bytes of the lost packets are there but damaged in {number(patterns.damaged, 'gap')}, "
-        f"partly there in {partly}, not there in {patterns.whole}"
+    places = (
+        (patterns.damaged, "all their bytes in their place, damaged"),
+        (patterns.gaps - patterns.damaged - patterns.whole, "some of their bytes in their place"),
+        (patterns.whole, "nothing in their place"),
     )
+    return ", ".join(f"{number(count, 'gap')} with {what}" for count, what in places if count)
 
 
 def bouts(report: Report) -> Finding | None:

@@ -178,7 +178,7 @@ def _spread(spread: Spread) -> str:
 
 
 def _ms(value_us: int) -> str:
-    return f"{value_us / 1000:.3g}" if value_us < 1_000_000 else f"{value_us / 1000:.0f}"
+    return f"{value_us / 1000:.{2 if value_us < 10_000 else 1 if value_us < 1_000_000 else 0}f}"
 
 
 def _percent(share: float) -> str:
