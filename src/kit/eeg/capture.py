@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from kit.eeg.clock import ArrivalClock, Rate, Regular
+from kit.eeg.clock import ArrivalClock, Rate, Regular, rate_of
 from kit.eeg.dating import NOMINAL_RATE_HZ
 from kit.eeg.loss import Accountant
 from kit.eeg.recognition import Decoder, make_decoder
@@ -51,7 +51,9 @@ class Capture:
     @property
     def rate(self) -> Rate | None:
         """The device's true rate, as far as the times tell it."""
-        return self._regular.rate
+        if self._samples or self._accountant is None:
+            return self._regular.rate
+        return rate_of(self._accountant.schedule)
 
     def feed(self, *chunks: Chunk) -> list[Item]:
         """The items that a read completes, or several reads in turn."""
@@ -129,9 +131,8 @@ class Capture:
             count(item)
         if not self._has_times or not items:
             return items
-        done = [self._timed(item) for item in items]
-        self.tally.rate = self._regular.rate
-        return done
+        self.tally.rate = self.rate
+        return [self._timed(item) for item in items] if self._samples else items
 
     def _timed(self, item: Item) -> Item:
         if not isinstance(item, Run):
@@ -139,10 +140,7 @@ class Capture:
                 self._regular.begin()
             return item
         times = item.times
-        if times is None or item.repeated or not (times.monotonic_us or times.wall_us):
-            return item
-        if not self._samples or not times.monotonic_us:
-            self._regular.note(item.sequence, times.monotonic_us or times.wall_us)
+        if times is None or item.repeated or not times.monotonic_us:
             return item
         if self._wall_offset_us is None:
             self._wall_offset_us = times.wall_us[0] - times.monotonic_us[0]

@@ -36,6 +36,15 @@ class Rate:
     error_ppm: float
 
 
+def rate_of(schedule: Schedule) -> Rate | None:
+    """The rate that a schedule shows; None as long as its arrivals are too few or too irregular."""
+    found = schedule.rate
+    if found is None:
+        return None
+    period_us, error = found
+    return Rate(1_000_000 / period_us, (schedule.nominal_us / period_us - 1) * 1e6, error * 1e6)
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     offset: int
@@ -101,33 +110,18 @@ class Regular:
         self._schedule = Schedule(rate_hz, _WINDOW_S)
         self._last: int | None = None  # the newest packet, and its time
         self._last_us = 0.0
-        self._arrived_us = 0
         self._count = 0
         self._afresh = True
 
     @property
     def rate(self) -> Rate | None:
-        """The device's, by all arrivals so far; None as long as they are too few or too irregular."""
-        found = self._schedule.rate
-        if found is None:
-            return None
-        period_us, error = found
-        nominal_us = self._schedule.nominal_us
-        return Rate(1_000_000 / period_us, (nominal_us / period_us - 1) * 1e6, error * 1e6)
+        """The device's, by all arrivals so far."""
+        return rate_of(self._schedule)
 
     def begin(self) -> None:
         """The device began anew: what follows is not in step with what came."""
         self._schedule.begin()
         self._afresh = True
-
-    def note(self, sequence: int, arrivals_us: Sequence[int]) -> None:
-        """Arrivals whose times nobody asks for: they tell the rate."""
-        if arrivals_us and (self._last is None or sequence > self._last):
-            if arrivals_us[0] < self._arrived_us:
-                self._schedule.begin()  # the clock was set back
-            self._schedule.add(sequence, arrivals_us)
-            self._last = sequence + len(arrivals_us) - 1
-            self._arrived_us = arrivals_us[-1]
 
     def sampled_us(self, sequence: int, arrivals_us: Sequence[int]) -> list[int]:
         """The times of packets with numbers that rise by one."""

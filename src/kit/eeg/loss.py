@@ -23,6 +23,7 @@ from fractions import Fraction
 
 from kit.eeg.loss_by_time import Gap, Meaning, Timekeeper, by_counter
 from kit.eeg.records import Duplicate, Fault, Lost, Reordered, Restarted, Run, Skipped, Stretch, Times
+from kit.eeg.schedule import Schedule
 
 # How far back a packet may be late or repeated. Serial lines keep the order; a network may not.
 LATE_LIMIT = 8
@@ -69,6 +70,11 @@ class Accountant:
     def holds(self) -> bool:
         """Are there packets whose meaning the next ones will tell?"""
         return bool(self._held)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The beat of the device, by the arrivals so far."""
+        return self._timekeeper.schedule
 
     def account(
         self, stretch: Stretch, arrivals_us: Sequence[int] | None = None, times: Times | None = None

@@ -88,7 +88,7 @@ class Timekeeper:
 
     def __init__(self, period: int, rate_hz: Fraction) -> None:
         self._period = period
-        self._schedule = Schedule(rate_hz)
+        self.schedule = Schedule(rate_hz)
         self._away = False
         self._last_us: int | None = None
         self._passed = 0  # the lateness of packets before this one was judged
@@ -99,7 +99,7 @@ class Timekeeper:
 
     def begin(self) -> None:
         """The device began anew."""
-        self._schedule.begin()
+        self.schedule.begin()
 
     def on_time(self, sequence: int, arrivals_us: Sequence[int]) -> int:
         """How many of these packets, one behind the other, need no judgement; they are noted."""
@@ -137,7 +137,7 @@ class Timekeeper:
         count = len(arrivals_us)
         if self._away:
             return 0
-        schedule = self._schedule
+        schedule = self.schedule
         if sequence + count <= self._passed or schedule.pace != "steady":
             return count
         limit_us = self._doubtful_us(sequence)
@@ -150,22 +150,22 @@ class Timekeeper:
     def _note(self, sequence: int, arrivals_us: Sequence[int]) -> None:
         if arrivals_us:
             if self._last_us is not None and arrivals_us[0] < self._last_us:
-                self._schedule.begin()  # the clock was set back
-            self._schedule.add(sequence, arrivals_us)
+                self.schedule.begin()  # the clock was set back
+            self.schedule.add(sequence, arrivals_us)
             self._last_us = arrivals_us[-1]
 
     def _near_us(self, sequence: int) -> float:
         """How near to its due time a packet must be to be in time."""
-        return _NEAR_US + self._schedule.slack_us(sequence)
+        return _NEAR_US + self.schedule.slack_us(sequence)
 
     def _doubtful_us(self, sequence: int) -> float:
         """From which lateness on a packet may be behind a whole lost period."""
-        period_us = self._period * self._schedule.period_us
+        period_us = self._period * self.schedule.period_us
         return period_us - min(self._near_us(sequence), period_us / 3)
 
     def _at_once(self, gap: Gap, arrival_us: int) -> Meaning | None:
         """What the first packet's arrival tells; None if it must be watched."""
-        schedule = self._schedule
+        schedule = self.schedule
         if self._last_us is not None and arrival_us < self._last_us:
             schedule.begin()  # the clock was set back
         pace = schedule.pace
@@ -182,7 +182,7 @@ class Timekeeper:
         return Meaning(gap.lost)
 
     def _at_unknown_pace(self, gap: Gap, arrival_us: int) -> Meaning:
-        schedule = self._schedule
+        schedule = self.schedule
         if schedule.started and schedule.pace == "unknown" and gap.counter == 0:
             early_us = schedule.expected_us(gap.behind) - arrival_us
             if early_us > _UNKNOWN_PACE_US:
@@ -191,7 +191,7 @@ class Timekeeper:
 
     def _watch(self, gap: Gap, following: Iterable[tuple[int, int]]) -> _Watch:
         """The lateness of the packets behind the gap, up to where it has fallen or jumps."""
-        period_us = self._period * self._schedule.period_us
+        period_us = self._period * self.schedule.period_us
         fallen_us = self._near_us(gap.behind) if _may_begin(gap) else self._doubtful_us(gap.behind)
         place, last, late = gap.behind, gap.counter, list[_Lateness]()
         for (counter, arrival_us), (after, _) in pairwise(chain(following, [(-1, 0)])):
@@ -200,7 +200,7 @@ class Timekeeper:
                 step == 0 or (step > self._period - _BACK and after != (counter + 1) % self._period)
             ):
                 continue  # late, or once more
-            late_us = arrival_us - self._schedule.expected_us(place + step)
+            late_us = arrival_us - self.schedule.expected_us(place + step)
             if late:
                 jumps = late_us - late[-1][1] >= period_us * 3 / 4
                 drained = step != 1 and not gap.lost and late[0][1] - late_us > _FLAT_US
@@ -231,7 +231,7 @@ class Timekeeper:
 
     def _settled(self, gap: Gap, late_us: float, steady_clock: bool, sure: bool) -> Meaning:
         """What a lateness is that stays."""
-        schedule = self._schedule
+        schedule = self.schedule
         period_us = self._period * schedule.period_us
         near_us = self._near_us(gap.behind)
         least = max(0, ceil((late_us - near_us) / period_us))
@@ -254,8 +254,8 @@ class Timekeeper:
 
     def _no_loss(self, gap: Gap, late_us: float, near_us: float, steady_clock: bool) -> Meaning:
         """What it is where no number of lost packets fits the counter and the time."""
-        packet_us = self._schedule.period_us
-        self._schedule.begin()
+        packet_us = self.schedule.period_us
+        self.schedule.begin()
         if self._away:
             count = max(0, round(gap.lost + late_us / packet_us))
             return Meaning(count, "time", 0, count + ceil(near_us / packet_us), restarted=True)
