@@ -132,10 +132,10 @@ class _Copy:
     def _take(self, items: list[Item]) -> None:
         stream, tally = self._stream, self._stream.tally
         if items:
+            self._tell_protocol(items)
             self._piece = self._writer.render(items)
             self._sink.write(self._piece)
             self._piece, self._printed = b"", tally.packets + tally.duplicates
-            self._tell_protocol(items)
         if stream.live:
             self._tell_waiting(stream.waiting_for)
             remark = None if tally.packets else self._watch.look(stream.now_us, stream.received)
