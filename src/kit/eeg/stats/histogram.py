@@ -21,7 +21,7 @@ class Histogram:
 
     def add(self, value: int, times: int = 1) -> None:
         """The value came so often."""
-        self._counts[self._lower_edge(value)] += times
+        self._counts[value if value < self._exact else self._lower_edge(value)] += times
         self.count += times
         self.greatest = max(self.greatest, value)
 

@@ -94,7 +94,8 @@ class Losses:
         """A gap between packets of `size` bytes, whose counters have this period."""
         self._size = size
         if self._last_begin is not None:
-            gap = replace(gap, spacing=gap.sequence - self._last_begin)
+            spacing = gap.sequence - self._last_begin
+            gap = Gap(gap.sequence, gap.count, spacing, gap.vanished, gap.late)
         self._last_begin = gap.sequence
         self._note_flip(gap, period)
         self._waiting.append(gap)
