@@ -127,18 +127,18 @@ def single_packets(report: Report) -> Finding | None:
 
 def _single_cause(report: Report) -> str:
     patterns = report.losses.patterns
-    text = "single packets are lost evenly: "
+    text = "single packets are lost evenly"
     if not report.stream.keeps_bytes:
         return text + (
-            "noise on the line or a wrong --baud, or a program that drops them; only raw bytes tell which "
+            ": noise on the line or a wrong --baud, or a program that drops them; only raw bytes tell which "
             "(kit eeg read --format raw)"
         )
     if patterns.whole > 0.8 * patterns.gaps:
         return text + (
-            "but whole packets are missing without a trace, where noise on the line would leave damaged "
-            "bytes. They were lost in the device, or by a program or an adapter that drops whole packets"
+            ", and without a trace: noise on the line would leave damaged bytes. They were lost in the device, "
+            "or by a program or an adapter that drops whole packets"
         )
-    return text + "noise on the line (cable, plug, ground), or a baud rate that is a little off"
+    return text + ": noise on the line (cable, plug, ground), or a baud rate that is a little off"
 
 
 def _in_their_place(report: Report) -> str:
