@@ -135,8 +135,8 @@ def _single_cause(report: Report) -> str:
         )
     if patterns.whole > 0.8 * patterns.gaps:
         return text + (
-            ", and without a trace: noise on the line would leave damaged bytes. They were lost in the device, "
-            "or by a program or an adapter that drops whole packets"
+            ", and without a trace: noise on the line would leave damaged bytes. They were lost in the "
+            "device, or by a program or an adapter that drops whole packets"
         )
     return text + ": noise on the line (cable, plug, ground), or a baud rate that is a little off"
 
