@@ -243,6 +243,15 @@ def test_noise_before_the_packets_costs_none() -> None:
         assert found[-30:] == [*range(begin, begin + 30 * size, size)]
 
 
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_few_or_many_ends_of_packets_in_front_cost_none(channels: int) -> None:
+    whole = packets(channels, 30)
+    size = len(whole[0])
+    for count in range(20):
+        found = events(b"\xff" * count + b"".join(whole))
+        assert places(found) == list(range(count, count + 30 * size, size))
+
+
 def test_random_bytes_hold_no_more_packets_than_their_form_is_frequent() -> None:
     # The end of a run is a packet of 5 bytes in 1 of 32 cases, and half of the bytes end a run.
     data = random.Random(6).randbytes(1 << 17)

@@ -83,6 +83,23 @@ def test_p3_is_recognised_though_one_packet_in_ten_is_lost() -> None:
     assert told(events(kept)) == [Recognised("p3", 4, 0)]
 
 
+def test_counters_that_mostly_do_not_go_on_are_no_proof() -> None:
+    still = p3_packets(4, 1) * 30
+    assert told(events(still + p3_packets(4, 12))) == []
+    assert told(events(still + p3_packets(4, 40))) == [Recognised("p3", 4, 0)]
+
+
+def test_it_tells_the_channels_that_the_device_sends_now() -> None:
+    found = events(p3_packets(2, 8) + p3_packets(6, 30, first=20))
+    assert told(found) == [Recognised("p3", 6, 0)]
+    assert count(found) == 38
+
+
+@pytest.mark.parametrize("size", [1, 20, 64])
+def test_of_two_proofs_in_a_block_the_stronger_one_counts(size: int) -> None:
+    assert told(events(p3_packets(0, 12) + p2_packets(2), size)) == [Recognised("p2", 6, 24)]
+
+
 @given(streams(), st.integers(1, 300))
 def test_events_do_not_depend_on_the_chunking(data: bytes, size: int) -> None:
     assert events(data, size) == events(data)

@@ -40,6 +40,7 @@ def changed(at: int, value: int) -> bytes:
         (P3, "P3 packets"),
         (P3[3:], "P3 packets"),
         (random.Random(1).randbytes(1024), "noise"),
+        (bytes(range(100)) + b"\xa5\x5a\x07" + bytes(range(100)), "noise"),
     ],
 )
 def test_each_kind_has_its_word(data: bytes, word: str) -> None:

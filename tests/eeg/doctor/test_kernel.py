@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.eeg.doctor.facts import Counters, Kind, Unknown
+from kit.eeg.doctor.facts import Counters, Kind, Unknown, risen
 from kit.eeg.doctor.kernel import (
     PortAtKernel,
     baud_in,
@@ -62,7 +62,12 @@ def test_the_layouts_are_those_of_the_kernels_headers(tmp_path: Path) -> None:
 
 def test_counters_rise_across_their_wrap() -> None:
     before, after = Counters(2**32 - 5, 1, 0, 0, 0, 0), Counters(12, 3, 0, 0, 0, 0)
-    assert after.since(before) == Counters(17, 2, 0, 0, 0, 0)
+    assert risen(before, after) == Counters(17, 2, 0, 0, 0, 0)
+
+
+def test_counters_of_a_port_that_went_away_have_not_risen() -> None:
+    known, gone = Counters(1, 0, 0, 0, 0, 0), Unknown("input/output error")
+    assert risen(known, gone) == risen(gone, known) == gone
 
 
 def test_a_pty_has_none_of_it(wait_until: Callable[..., None]) -> None:

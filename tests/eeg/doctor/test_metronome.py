@@ -20,6 +20,7 @@ def test_it_notices_when_it_is_kept_from_running() -> None:
     assert kept_us > 40_000
     assert metronome.worst_us > kept_us / 2
     assert kept_us >= metronome.late_us(begin_ns, end_ns) > kept_us / 2
+    assert metronome.late_us(begin_ns - 2 * 10**9, begin_ns - 10**9) == 0
 
 
 def test_it_was_not_late_when_it_was_not_there() -> None:

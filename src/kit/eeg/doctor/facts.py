@@ -43,6 +43,13 @@ class Counters:
         )
 
 
+def risen(before: Counters | Unknown, after: Counters | Unknown) -> Counters | Unknown:
+    """What was counted meanwhile; unknown if either is, as that of a port which has gone."""
+    if isinstance(before, Unknown):
+        return before
+    return after if isinstance(after, Unknown) else after.since(before)
+
+
 @dataclass(frozen=True)
 class Line:
     """What the system says of the line.

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from kit.eeg.dating import NOMINAL_RATE_HZ
-from kit.eeg.doctor.facts import Counters, EndReason, Facts, Line, Unknown
+from kit.eeg.doctor.facts import EndReason, Facts, Line, Unknown, risen
 from kit.eeg.doctor.kernel import PortAtKernel, kind_of, latency_ms
 from kit.eeg.doctor.metronome import Metronome
 from kit.eeg.doctor.sight import Ending, Sight
@@ -68,8 +68,8 @@ def watch(wish: Wish, *, begun: Callable[[], None], stopped: Callable[[], bool],
             begun()
             ending = _look(source, sight, metronome, wish.duration_s, stopped)
         # In this order bytes that come now make the kernel's account look too small, never too large.
-        risen = _risen(counters, kernel.counters())
-        return Facts(line, risen, kernel.waiting(), sight.seen(ending))
+        rose_by = risen(counters, kernel.counters())
+        return Facts(line, rose_by, kernel.waiting(), sight.seen(ending))
     finally:
         source.close()
 
@@ -109,9 +109,3 @@ def _port(tty: str | None, root: Path) -> Port | None:
 def _descriptor(source: Source) -> int | None:
     fileno = getattr(source, "fileno", None)
     return fileno() if fileno else None
-
-
-def _risen(before: Counters | Unknown, after: Counters | Unknown) -> Counters | Unknown:
-    if isinstance(before, Unknown):
-        return before
-    return after if isinstance(after, Unknown) else after.since(before)
