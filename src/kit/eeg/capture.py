@@ -126,9 +126,7 @@ class Capture:
 
     def _finished(self, items: list[Item]) -> list[Item]:
         """The items, counted, and with the times that the regular clock gives."""
-        count = self.tally.add
-        for item in items:
-            count(item)
+        self.tally.extend(items)
         if not self._has_times or not items:
             return items
         self.tally.rate = self.rate

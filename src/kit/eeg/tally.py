@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -63,9 +63,15 @@ class Tally:
 
     def add(self, item: Item) -> None:
         """One more."""
-        count = self._counting.get(type(item))
-        if count:
-            count(item)
+        self.extend([item])
+
+    def extend(self, items: Iterable[Item]) -> None:
+        """Some more."""
+        counting = self._counting
+        for item in items:
+            count = counting.get(type(item))
+            if count:
+                count(item)
 
     def ended(self, reason: str) -> Ended:
         """The last item of a capture."""
@@ -82,12 +88,16 @@ class Tally:
         )
 
     def _add_run(self, run: Run) -> None:
-        count = len(run.stretch)
-        self.bytes += len(run.stretch.data)
+        stretch = run.stretch
+        size = len(stretch.data)
+        self.bytes += size
         if run.repeated:
             return
+        count = size // stretch.layout.size
         self.packets += count
-        self._sequences = max(self._sequences, run.sequence + count)
+        end = run.sequence + count
+        if end > self._sequences:  # noqa: PLR1730 -- a call is twice as slow, and this is done for each run
+            self._sequences = end
         if run.times and run.times.wall_us and count:
             walls, steady = run.times.wall_us, run.times.monotonic_us or run.times.wall_us
             if self.first_wall_us is None:
@@ -104,8 +114,9 @@ class Tally:
             self.lost_high += lost.count
 
     def _add_skipped(self, skipped: Skipped) -> None:
-        self.skipped += skipped.count
-        self.bytes += skipped.count
+        count = skipped.count
+        self.skipped += count
+        self.bytes += count
 
     def _add_duplicate(self, _: Duplicate) -> None:
         self.duplicates += 1
