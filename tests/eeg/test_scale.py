@@ -12,4 +12,4 @@ def test_the_nominal_scale_is_half_a_microvolt_a_count_around_512() -> None:
 
 
 def test_a_scale_of_ones_own_has_its_own_zero() -> None:
-    assert Scale(0.241, 500, "given").microvolts(600) == 24.1
+    assert Scale(0.25, 500, "given").microvolts(600) == 25
