@@ -21,7 +21,7 @@ from kit.eeg.stats.accelerated import measuring
 from kit.eeg.stats.diagnosis import diagnose
 from kit.eeg.stats.findings import Finding
 from kit.eeg.stats.gathering import Statistics
-from kit.eeg.stats.intake import RAW, Intake
+from kit.eeg.intake import RAW, Intake
 from kit.eeg.stats.live import Refresh, view
 from kit.eeg.stats.record import record
 from kit.eeg.stats.report import Report

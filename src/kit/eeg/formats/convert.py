@@ -9,10 +9,10 @@ from itertools import chain
 from kit.core.errors import ProtocolError, Unavailable
 from kit.eeg.capture import Capture
 from kit.eeg.dating import Dating
-from kit.eeg.formats import Units, make_reader, make_writer
-from kit.eeg.formats.interface import Reading
+from kit.eeg.formats import Units, make_writer
 from kit.eeg.formats.sniffing import HEAD, UNKNOWN, sniff
-from kit.eeg.records import Chunk, Gone, Item, Skipped
+from kit.eeg.intake import Intake
+from kit.eeg.records import Chunk, Item, Run, Skipped
 from kit.eeg.scale import Scale
 from kit.eeg.summary import complaint
 from kit.eeg.tally import Tally
@@ -69,7 +69,7 @@ def convert(
         )
     walk = _Walk(conversion, source, write)
     walk.go(filter(None, chain([head], pieces)))
-    error = complaint(walk.capture.tally, name, walk.received)
+    error = complaint(walk.capture.tally, name, walk.intake.received)
     if error:
         raise error
     to_raw = conversion.target == "raw"
@@ -98,38 +98,25 @@ class _Walk:
 
     def __init__(self, conversion: Conversion, source: str, write: Callable[[bytes], object]) -> None:
         self.capture = Capture(conversion.protocol, rate_hz=conversion.dating.rate_hz)
-        self.received = 0
+        self.intake = Intake(self.capture, source, conversion.scale)
         self.had_times = False
         self.uncopied = 0
         self._write = write
         self._writer = make_writer(
             conversion.target, dating=conversion.dating, scale=conversion.scale, units=conversion.units
         )
-        # Raw bytes are the capture's own to decode: it also says what protocol they are.
-        self._reader = None if source == "raw" else make_reader(source, scale=conversion.scale)
 
     def go(self, pieces: Iterable[bytes]) -> None:
         self._write(self._writer.head())
         for piece in pieces:
-            self.received += len(piece)
-            if self._reader:
-                self._accept(self._reader.feed(piece))
-            else:
-                self._render(self.capture.feed(Chunk(piece)))
-        if self._reader:
-            self._accept(self._reader.finish())
-        self._render(self.capture.end("end"))
+            self._take(self.intake.feed(Chunk(piece)))
+        self._take(self.intake.end("end"))
         self._write(self._writer.tail())
 
-    def _accept(self, readings: Sequence[Reading]) -> None:
-        for span, times in readings:
-            if isinstance(span, Gone):
-                self._render(self.capture.interrupt(span))
-                continue
-            if isinstance(span, Skipped):
-                self.uncopied += span.uncopied
-            self.had_times = self.had_times or bool(times and times.wall_us)
-            self._render(self.capture.accept(span, times))
-
-    def _render(self, items: Iterable[Item]) -> None:
+    def _take(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Skipped):
+                self.uncopied += item.uncopied
+            elif isinstance(item, Run):
+                self.had_times = self.had_times or bool(item.times and item.times.wall_us)
         self._write(self._writer.render(items))

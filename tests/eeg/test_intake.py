@@ -8,9 +8,9 @@ from kit.core.errors import ProtocolError
 from kit.eeg import formats
 from kit.eeg.capture import Capture
 from kit.eeg.dating import Dating
+from kit.eeg.intake import Intake
 from kit.eeg.records import Chunk, Gone, Interrupted, Item, Run
 from kit.eeg.scale import Scale
-from kit.eeg.stats.intake import Intake
 from tests.eeg.stats.streams import run_of
 
 _RAW = run_of(40).stretch.data + b"noise" + run_of(60, 43).stretch.data
