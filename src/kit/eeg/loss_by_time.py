@@ -43,6 +43,7 @@ _CLOCK_SET_US = 10_000_000
 _SLICE = 64
 
 _Lateness = tuple[int, float]  # when, and how late
+_Course = Literal["wait", "brief", "stays", "moves"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +219,13 @@ class Timekeeper:
         if watch.end == "fallen":
             self._passed = watch.place + 1
             return Meaning(gap.lost)
-        course = _course(watch.late, final or watch.end == "cut")
+        course, late_us = _course(watch.late, final or watch.end == "cut")
         if course == "wait":
             return None
-        lowest_us = min(late_us for _, late_us in watch.late)
         if course == "stays" or self._away:
-            return self._settled(gap, lowest_us, steady_clock, sure=True)
+            return self._settled(gap, late_us, steady_clock, sure=True)
         if course == "brief" and final and watch.end != "cut" and _lasts(watch.late):
-            return self._settled(gap, lowest_us, steady_clock, sure=False)
+            return self._settled(gap, late_us, steady_clock, sure=False)
         self._passed = watch.place + 1
         return by_counter(gap, self._period)
 
@@ -280,15 +280,16 @@ def _lasts(late: Sequence[_Lateness]) -> bool:
     return late[-1][0] - late[0][0] >= _BRIEF_US and late[0][1] - late[-1][1] <= _FLAT_US
 
 
-def _course(late: Sequence[_Lateness], ended: bool) -> Literal["wait", "brief", "stays", "moves"]:
-    """Does the lateness stay?"""
+def _course(late: Sequence[_Lateness], ended: bool) -> tuple[_Course, float]:
+    """Does the lateness stay, and where? A backlog before it does not count."""
     begin_us, end_us = late[0][0], late[-1][0]
     watched_us = end_us - begin_us
     if watched_us < (_SHORT_US if ended else _WATCHED_US):
-        return "brief" if ended else "wait"
+        return "brief" if ended else "wait", min(late_us for _, late_us in late)
     middle_us = begin_us + watched_us // 2
     early_us = min(late_us for at_us, late_us in late if at_us <= middle_us)
     later_us = min(late_us for at_us, late_us in late if at_us > middle_us)
     if abs(later_us - early_us) <= _FLAT_US + _FLAT_SHARE * watched_us / 2:
-        return "stays"
-    return "wait" if later_us < early_us and watched_us < _LONGEST_US and not ended else "moves"
+        return "stays", later_us
+    waits = later_us < early_us and watched_us < _LONGEST_US and not ended
+    return "wait" if waits else "moves", later_us

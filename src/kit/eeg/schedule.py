@@ -31,6 +31,8 @@ _ENOUGH_BLOCKS = 8
 _NOMINAL_ERROR = 0.015
 # A rate farther from the nominal one is that of a backlog being read, or the times are no guide.
 _FARTHEST = 0.06
+# A slope that contradicts the one before is a backlog's; so many in a row are right.
+_CONTRADICTING = 40
 # What a slope may be wrong by even if it seems exact.
 _LEAST_ERROR = 2e-5
 _LEAST_ERROR_US = 50
@@ -49,7 +51,9 @@ class Schedule:
         self._agreeing = self._tried = 0
         self._scatter_us = 0.0
         self._error = _NOMINAL_ERROR  # of the period, relative
-        self._best: tuple[float, float] | None = None
+        self._best: tuple[float, float] | None = None  # of the parts before
+        self._believed: tuple[float, float] | None = None
+        self._contradicting = 0
         self._recent: deque[Point] = deque(maxlen=window_s * _BLOCKS_A_SECOND)
         self._hull: list[Point] = []
         self._origin: Point | None = None
@@ -76,7 +80,7 @@ class Schedule:
     @property
     def rate(self) -> tuple[float, float] | None:
         """The true period in microseconds and its greatest relative error."""
-        found = [fit for fit in (self._best, self._fit()) if fit]
+        found = [fit for fit in (self._best, self._believed) if fit]
         return min(found, key=lambda fit: fit[1], default=None)
 
     def begin(self) -> None:
@@ -126,7 +130,7 @@ class Schedule:
 
     def _forget(self) -> None:
         """The line that was is no guide any more; how steep it was, is."""
-        self._best = self.rate
+        self._best, self._believed = self.rate, None
         self._hull.clear()
         self._recent.clear()
         self._late = self._rising = 0
@@ -177,12 +181,25 @@ class Schedule:
         """The line anew."""
         fit = self._fit()
         if fit:
-            self.period_us, self._error = fit
+            self._believe(*fit)
         period_us = self.period_us
         late_us = sorted(at_us - place * period_us for place, at_us in self._recent)
         self._floor_us = late_us[0]
         self._scatter_us = late_us[len(late_us) // 4] - late_us[0]
         self._low_us = inf
+
+    def _believe(self, period_us: float, error: float) -> None:
+        """Take the slope, unless it contradicts the one before."""
+        allowed = self._error + error + _LEAST_ERROR
+        if abs(period_us / self.period_us - 1) <= allowed:
+            self.period_us, self._error = self._believed = period_us, error
+            self._contradicting = 0
+            return
+        self._contradicting += 1
+        if self._contradicting >= _CONTRADICTING:
+            self.period_us, self._error = self.nominal_us, _NOMINAL_ERROR
+            self._best = self._believed = None
+            self._contradicting = 0
 
     def _fit(self) -> tuple[float, float] | None:
         """The hull's slope in the middle, and its relative error."""
@@ -197,4 +214,5 @@ class Schedule:
         period_us = (y1 - y0) / (x1 - x0)
         if abs(period_us / self.nominal_us - 1) > _FARTHEST:
             return None
-        return period_us, (2 * self._scatter_us + _LEAST_ERROR_US) / (y1 - y0)
+        error = (2 * self._scatter_us + _LEAST_ERROR_US) / (y1 - y0)
+        return (period_us, error) if error < _NOMINAL_ERROR else None
