@@ -32,6 +32,11 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+def forbidden(what: str) -> None:
+    """The system that the tests run on does not allow it, as a container may: no installation helps, so skip."""
+    pytest.skip(f"this system does not allow {what}")
+
+
 def needs(*programs: str) -> None:
     """Every one of the programs, or no test."""
     absent = [program for program in programs if not shutil.which(program, path=_search_path())]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.eeg.sources.ptys import Pty
 from tests.eeg.sources.sysfs import Adapter, Tree
-from tests.peers import missing, needs
+from tests.peers import forbidden, needs
 
 BOARD = Adapter("0403", "6001", "FT232R USB UART", "FTDI", "A9014SQP")
 OTHER = Adapter("1a86", "7523", "USB Serial")
@@ -43,7 +43,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         needs("unshare", "mount")
         if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
-            missing("this system does not allow a mount namespace")
+            forbidden("a mount namespace")
         self._tree = Tree(root)
         (root / "dev/pts").mkdir()
         (root / "dev/null").touch()

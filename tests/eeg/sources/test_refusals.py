@@ -13,7 +13,7 @@ import pytest
 from kit.core.errors import KitError, NotPermitted, Unavailable, UsageError
 from kit.eeg.sources.refusals import Attempt, InUse, refusal
 from kit.eeg.sources.source import NotThere
-from tests.peers import missing
+from tests.peers import forbidden
 
 PATH = "/dev/ttyUSB7"
 
@@ -57,7 +57,7 @@ def test_who_was_made_a_member_of_the_group_has_to_log_in_anew(short_tmp: Path) 
     groups = short_tmp / "group"
     groups.write_text("nogroup:x:65534:\nplugdev:x:4711:nobody\n")
     if subprocess.run([*enter, str(groups), "true"], capture_output=True, check=False).returncode:
-        missing("this system does not allow a mount namespace")
+        forbidden("a mount namespace")
     port = short_tmp / "port"
     port.touch()
     os.chown(port, 0, 4711)
