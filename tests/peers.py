@@ -33,7 +33,7 @@ def missing(reason: str) -> None:
 
 
 def forbidden(what: str) -> None:
-    """The system that the tests run on does not allow it, as a container may: no installation helps, so skip."""
+    """The system does not allow it, as a container may not: no installation helps, so the test is skipped."""
     pytest.skip(f"this system does not allow {what}")
 
 
