@@ -13,6 +13,7 @@ from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.core.errors import EXIT_DONE, KitError, ProtocolError
 from kit.core.output import Output
 from kit.eeg.capture import Capture
+from kit.eeg.intake import RAW, Intake
 from kit.eeg.limits import Limit
 from kit.eeg.records import Chunk, Gone, Item
 from kit.eeg.scale import Scale
@@ -21,7 +22,6 @@ from kit.eeg.stats.accelerated import measuring
 from kit.eeg.stats.diagnosis import diagnose
 from kit.eeg.stats.findings import Finding
 from kit.eeg.stats.gathering import Statistics
-from kit.eeg.intake import RAW, Intake
 from kit.eeg.stats.live import Refresh, view
 from kit.eeg.stats.record import record
 from kit.eeg.stats.report import Report
