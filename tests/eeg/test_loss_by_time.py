@@ -264,11 +264,11 @@ def test_gaps_are_counted_exactly_whatever_the_reader_does(
             device.send(period * less)
             truth += period * less
         elif kind == "stall":
-            stalls.append((device.at_us - 1e4 * less, less * 5e4))
+            stalls.append((device.at_us - 1e4 * less, less * 3e4))
         sent += device.send(count)
         if device.counter < 9:  # let no gap end where a device begins
             sent += device.send(20)
-    sent += device.send(300)
+    sent += device.send(800)
     arrived = read_by_timer(sent, random.Random(seed), timer_us, stalls)
     items = accounted(arrived, period)
     assert numbers(items) == [one.number for one in sent]
