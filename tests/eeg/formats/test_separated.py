@@ -35,6 +35,11 @@ def complaint(text: bytes, name: str = "csv") -> str:
     return str(caught.value)
 
 
+def test_what_is_no_utf_8_is_told_also_in_a_column_that_nobody_reads() -> None:
+    broken = LINE.replace(b",3,2,7,", b",\xff,2,8,")
+    assert complaint(HEADER + LINE + broken + LINE) == "line 3: not UTF-8"
+
+
 def test_a_line_has_times_sequence_values_and_what_went_before() -> None:
     stretch = Stretch(p2.LAYOUT, 0, p2_packet(7, (1, 2, 3, 4, 5, 6), 0x4D) + p2_packet(8))
     run = Run(12, stretch, Times([1000, 2000], [10, 20], [990, 1990]))

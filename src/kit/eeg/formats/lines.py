@@ -79,15 +79,16 @@ class LineReader:
         lines.pop()
         if self._line == 1:
             lines[0] = lines[0].removeprefix(_BOM)
+        # What is no UTF-8 is found line by line, also where it stands in a field that nobody reads.
+        plain = block.isascii()
         begin = 0
         while begin < len(lines) and not self._broken:
             end = self._batch_end(lines, begin)
-            self._take_batch(lines[begin:end])
+            self._take_batch(lines[begin:end], plain)
             begin = end
 
-    def _take_batch(self, lines: list[str]) -> None:
-        # A character has at most four bytes.
-        if len(lines) > 1 and max(map(len, lines)) <= LINE_LIMIT // 4 and self._parse_lines(lines):
+    def _take_batch(self, lines: list[str], plain: bool) -> None:
+        if plain and len(lines) > 1 and max(map(len, lines)) <= LINE_LIMIT and self._parse_lines(lines):
             self._line += len(lines)
             return
         for line in lines:
