@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from kit.eeg import p2
 from kit.eeg.dating import Dating
-from kit.eeg.formats.eegreader import given_us
 from kit.eeg.records import Run, Stretch
 from kit.eeg.stats.channels import ChannelMeasure
 from kit.eeg.stats.hum import BLOCK, Wave
@@ -84,13 +83,13 @@ def _times_us(runs: Sequence[Run], dating: Dating) -> Integers:
     try:
         if not any(map(_times, runs)):
             return _dated_us(runs, dating)
-        return np.concatenate([_given_us(run) if given_us(run) else _dated_us([run], dating) for run in runs])
+        return np.concatenate([_given_us(run) if run.given_us else _dated_us([run], dating) for run in runs])
     except OverflowError:
         raise Unsuited("times") from None
 
 
 def _given_us(run: Run) -> Integers:
-    return np.array(given_us(run), np.int64)
+    return np.array(run.given_us, np.int64)
 
 
 def _dated_us(runs: Sequence[Run], dating: Dating) -> Integers:

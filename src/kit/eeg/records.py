@@ -143,6 +143,11 @@ class Run:
     times: Times | None = None
     repeated: bool = False
 
+    @property
+    def given_us(self) -> Sequence[int]:
+        """The times that the packets came with, if only the sampled ones; empty if they are to be dated."""
+        return self.times.wall_us or self.times.sampled_us if self.times else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:

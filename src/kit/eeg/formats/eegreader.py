@@ -37,7 +37,6 @@ class EegreaderWriter:
 
     def __init__(self, dating: Dating) -> None:
         self._dating = dating
-        self._period_us = (1_000_000 / dating.rate_hz).as_integer_ratio()
         self._buttons = _NOT_PRESSED
         self._acceleration = Acceleration()
 
@@ -80,16 +79,9 @@ class EegreaderWriter:
 
     def _times_us(self, runs: list[Run]) -> list[int]:
         out: list[int] = []
-        start_us, numerator, denominator = self._dating.start_us, *self._period_us
         for run in runs:
-            numbers = range(run.sequence, run.sequence + len(run.stretch))
-            out += given_us(run) or [start_us + number * numerator // denominator for number in numbers]
+            out += run.given_us or self._dating.walls_us(run.sequence, len(run.stretch))
         return out
-
-
-def given_us(run: Run) -> Sequence[int]:
-    """The times that the packets came with; empty if they are to be dated."""
-    return run.times.wall_us or run.times.sampled_us if run.times else ()
 
 
 def p2_lines(data: bytes, times_us: Sequence[int]) -> bytes:
