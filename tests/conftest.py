@@ -12,6 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.peers import in_ci
+
+# In CI a change is judged by the same examples each time, elsewhere new ones are looked for. How long an
+# example takes says something about the machine only.
+settings.register_profile(
+    "house", deadline=None, derandomize=in_ci(), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
 
 _KIT_VARIABLES = ("KIT_AGENT_SOCK", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "NO_COLOR")
 
