@@ -11,10 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar, dataclass_transform
+
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+def _record(kind: type[_T]) -> type[_T]:
+    """A frozen dataclass, which the type checker holds.
+
+    Where `frozen=True` holds it as the program runs, making one takes five times as long (0.76 µs against
+    0.16 for seven fields), and a damaged recording has four of them for each packet that is lost.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(kind)
+
+
+@_record
 class Packet:
     """One packet of the device (P2 or P3).
 
@@ -31,7 +43,7 @@ class Packet:
     auxiliary: int
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Skipped:
     """Bytes at `offset` that belong to no packet: noise, or what is left of a damaged one.
 
@@ -63,7 +75,7 @@ class Layout:
     packets: Callable[[bytes, int], list[Packet]]
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Stretch:
     """Good packets of one layout, one right behind the other, as the bytes that they are."""
 
@@ -94,7 +106,7 @@ class Stretch:
 Span = Stretch | Skipped
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Chunk:
     """Bytes as one read returned them, and when: both clocks in nanoseconds, neither for a file."""
 
@@ -103,7 +115,7 @@ class Chunk:
     wall_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Gone:
     """What a source that waits for its device to come back says in the place of a chunk."""
 
@@ -112,7 +124,7 @@ class Gone:
     wall_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Times:
     """When the packets of a run came, one entry a packet, in microseconds; empty where nobody knows.
 
@@ -130,7 +142,7 @@ class Times:
         return Times(self.wall_us[first:last], self.monotonic_us[first:last], self.sampled_us[first:last])
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Run:
     """Packets whose sequence numbers rise by one from `sequence`.
 
@@ -149,7 +161,7 @@ class Run:
         return self.times.wall_us or self.times.sampled_us if self.times else ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Lost:
     """Packets that never came: `count` of them from `sequence` on, noticed at the packet at byte `offset`.
 
@@ -166,7 +178,7 @@ class Lost:
     may_be_restart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Duplicate:
     """The packet `sequence` came once more; a run with `repeated` follows."""
 
@@ -174,7 +186,7 @@ class Duplicate:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Reordered:
     """The packet `sequence`, counted as lost, came late; a run with it follows, and it is lost no more."""
 
@@ -182,7 +194,7 @@ class Reordered:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Restarted:
     """The device began anew with `counter` at the packet `sequence`.
 
@@ -195,7 +207,7 @@ class Restarted:
     or_lost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Recognised:
     """The stream's protocol, found at byte `offset`."""
 
@@ -204,7 +216,7 @@ class Recognised:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Interrupted:
     """The device went away; `wall_us` is when, None where the source has no times."""
 
@@ -213,7 +225,7 @@ class Interrupted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Ended:
     """The end of the capture, why (`end`, `count`, `duration`, `interrupt`, `error`), and what it was."""
 
