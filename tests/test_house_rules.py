@@ -67,6 +67,7 @@ PURE = (
     "kit.eeg.acceleration",
     "kit.eeg.capture",
     "kit.eeg.clock",
+    "kit.eeg.conversion",
     "kit.eeg.dating",
     "kit.eeg.doctor.facts",
     "kit.eeg.doctor.finding",

@@ -17,10 +17,10 @@ from kit.cli.endings import ended_by_sigterm
 from kit.cli.files import result_file
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 from kit.core.output import Output
+from kit.eeg.conversion import Conversion, Converted
+from kit.eeg.conversion import convert as convert_pieces
 from kit.eeg.dating import Dating
 from kit.eeg.formats import Units
-from kit.eeg.formats.convert import Conversion, Converted
-from kit.eeg.formats.convert import convert as convert_pieces
 from kit.eeg.scale import Scale
 from kit.eeg.summary import summary
 

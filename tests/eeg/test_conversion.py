@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.core.errors import ProtocolError, Unavailable
+from kit.eeg.conversion import Conversion, Converted, convert
 from kit.eeg.dating import Dating
-from kit.eeg.formats.convert import Conversion, Converted, convert
 from kit.eeg.scale import Scale
 from tests.eeg.formats.recordings import cuts, items_of, p2_bytes, p2_packet, written
 
