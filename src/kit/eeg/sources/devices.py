@@ -57,9 +57,10 @@ def _mode(path: str) -> int:
         return os.stat(path).st_mode  # noqa: PTH116 - to Path an empty name is the current directory
     except (FileNotFoundError, NotADirectoryError):
         return 0
-    except (OSError, ValueError) as error:
-        why = (error.strerror or "failed") if isinstance(error, OSError) else str(error)
-        raise not_a_port(path, why.lower()) from None
+    except OSError as error:
+        raise not_a_port(path, (error.strerror or "failed").lower()) from None
+    except ValueError:  # in other words by other Pythons
+        raise not_a_port(path, "embedded null byte") from None
 
 
 def _open(path: str, baud: int) -> Source:
