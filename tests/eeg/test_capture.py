@@ -50,6 +50,10 @@ def _raw(items: Sequence[Item]) -> bytes:
     )
 
 
+def _packets(items: Sequence[Item]) -> int:
+    return sum(len(item.stretch) for item in items if isinstance(item, Run))
+
+
 def test_the_items_are_in_the_order_of_the_bytes() -> None:
     items = _captured(_bytes(1, 2) + b"??" + _bytes(5))
     assert [type(item) for item in items] == [Run, Skipped, Lost, Run, Ended]
@@ -136,6 +140,25 @@ def test_bytes_stay_in_order_while_packets_are_held() -> None:
     items += capture.end("end")
     assert _raw(items) == data
     assert [item.count for item in items if isinstance(item, Lost)] == [512]
+
+
+def test_what_is_held_comes_out_when_the_device_falls_silent() -> None:
+    device = Device()
+    sent = device.send(1500)
+    device.send(512)
+    sent += device.send(40)
+    capture, given = Capture("p2"), 0
+    for span, arrivals_us in reads(read_by_timer(sent, random.Random(1))):
+        last_ns = arrivals_us[-1] * 1000
+        given += _packets(capture.feed(Chunk(span.data, last_ns, last_ns)))
+    assert given == 1500
+    for silent_s in (0.5, 1, 2.9):
+        at_ns = last_ns + int(silent_s * SECOND_NS)
+        assert capture.feed(Chunk(b"", at_ns, at_ns)) == []
+    at_ns = last_ns + 3 * SECOND_NS
+    assert _packets(capture.feed(Chunk(b"", at_ns, at_ns))) == 40
+    assert _packets(capture.end("end")) == 0
+    assert capture.tally.lost == 512
 
 
 def test_a_restart_has_regular_times_before_and_behind_it() -> None:

@@ -28,6 +28,8 @@ from kit.eeg.records import (
 from kit.eeg.tally import Tally
 
 NOMINAL_BAUD = 57_600
+# The accounting waits no longer than this for packets; where none come it would wait for ever.
+_SILENCE_NS = 3_000_000_000
 
 
 class Capture:
@@ -46,6 +48,7 @@ class Capture:
         self._samples = False  # the times are of this capture's own clock
         self._has_times = False
         self._received = 0
+        self._data_ns: int | None = None  # when bytes came last
         self._accountant: Accountant | None = None
 
     @property
@@ -63,7 +66,17 @@ class Capture:
                 self._clock.chunk(self._received, len(chunk.data), chunk.monotonic_ns, chunk.wall_ns)
             self._received += len(chunk.data)
         data = chunks[0].data if len(chunks) == 1 else b"".join(chunk.data for chunk in chunks)
-        return self._finished(self._spans(self._decoder.scan(data)))
+        return self._finished([*self._spans(self._decoder.scan(data)), *self._overdue(chunks)])
+
+    def _overdue(self, chunks: Sequence[Chunk]) -> Sequence[Item]:
+        """What is held until the next packets tell what it means, where none have come for too long."""
+        for chunk in chunks:
+            if chunk.data or self._data_ns is None:
+                self._data_ns = chunk.monotonic_ns
+            elif chunk.monotonic_ns is not None and chunk.monotonic_ns - self._data_ns >= _SILENCE_NS:
+                self._data_ns = chunk.monotonic_ns
+                return self._accountant.settle() if self._accountant else []
+        return []
 
     def accept(self, span: Stretch | Skipped, times: Times | None) -> list[Item]:
         """The items that a span completes which was decoded elsewhere, with the times that it came with."""
