@@ -99,6 +99,7 @@ PURE = (
     "kit.eeg.simulator.truth",
     "kit.eeg.simulator.wish",
     "kit.eeg.skips",
+    "kit.eeg.spans",
     "kit.eeg.stats",
     "kit.eeg.summary",
     "kit.eeg.tally",

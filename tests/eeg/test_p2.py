@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kit.eeg import p2
 from kit.eeg.records import Packet, Skipped, Stretch
+from kit.eeg.spans import SKIPPED_LIMIT
 
 # A packet put together by hand from the format's description, and what it says.
 VECTOR = bytes.fromhex("a5 5a 02 0a 02 07 01 fe 03 ff 00 00 01 ed 01 e7 f7")
@@ -140,7 +141,7 @@ def test_what_is_encoded_is_decoded(
 def test_noise_takes_no_memory_and_comes_in_pieces() -> None:
     decoder = p2.Decoder()
     pieces = [span for _ in range(100) for span in decoder.scan(bytes(1000))]
-    assert {len(piece.data) for piece in pieces} == {p2.SKIPPED_LIMIT}
+    assert {len(piece.data) for piece in pieces} == {SKIPPED_LIMIT}
     assert sum(len(piece.data) for piece in pieces) > 98_000
 
 
@@ -238,7 +239,7 @@ def test_little_is_held(data: bytes, size: int) -> None:
     for at in range(0, len(data), size):
         part = data[at : at + size]
         given_out += sum(len(span.data) for span in decoder.scan(part))
-        assert at + len(part) - given_out < p2.SKIPPED_LIMIT + 2 * p2.SIZE
+        assert at + len(part) - given_out < SKIPPED_LIMIT + 2 * p2.SIZE
 
 
 def test_random_bytes_hold_no_packet() -> None:

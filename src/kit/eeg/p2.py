@@ -16,13 +16,12 @@ from __future__ import annotations
 import re
 from struct import Struct
 
-from kit.eeg.records import Layout, Packet, Skipped, Span, Stretch
+from kit.eeg.records import Layout, Packet, Span, Stretch
+from kit.eeg.spans import SpanDecoder
 
 SIZE = 17
 PERIOD = 256
 VERSION = 2
-# A run of noise is handed out in pieces, so that it takes no memory to speak of and is told of in time.
-SKIPPED_LIMIT = 1024
 
 # So few packets are as quickly matched by the expression.
 _COLUMNS_PAY = 64
@@ -58,30 +57,8 @@ def encode(packet: Packet) -> bytes:
     return _SYNC + bytes([packet.counter]) + body + bytes([packet.auxiliary << 4 | buttons])
 
 
-class Decoder:
+class Decoder(SpanDecoder):
     """Bytes in at any chunking, packets and skipped bytes out: every byte is in exactly one of them."""
-
-    def __init__(self, offset: int = 0) -> None:
-        self._held = b""
-        self._offset = offset  # of the first held byte
-        self._noise = Noise()
-
-    def feed(self, data: bytes) -> list[Packet | Skipped]:
-        """The events that `data` completes."""
-        return events(self.scan(data))
-
-    def finish(self) -> list[Packet | Skipped]:
-        """The stream ended: the events of the bytes that are still held."""
-        return events(self.scan_rest())
-
-    def scan(self, data: bytes) -> list[Span]:
-        """As `feed`, with packets that follow each other in one stretch."""
-        return self._scan(self._held + data, final=False)
-
-    def scan_rest(self) -> list[Span]:
-        """As `finish`, in stretches."""
-        spans = self._scan(self._held, final=True)
-        return spans + self._noise.flush()
 
     def _scan(self, data: bytes, final: bool) -> list[Span]:
         spans: list[Span] = []
@@ -105,51 +82,6 @@ class Decoder:
         self._held = data[at:]
         self._offset += at
         return spans
-
-
-class Noise:
-    """Collects bytes that belong to no packet, and hands them out in runs of at most `SKIPPED_LIMIT`."""
-
-    def __init__(self) -> None:
-        self._offset = 0
-        self._data = bytearray()
-
-    def add(self, offset: int, data: bytes) -> list[Span]:
-        """The full pieces that `data`, right behind what is held, completes."""
-        if not self._data:
-            self._offset = offset
-        self._data += data
-        pieces: list[Span] = []
-        while len(self._data) >= SKIPPED_LIMIT:
-            pieces.append(Skipped(self._offset, bytes(self._data[:SKIPPED_LIMIT])))
-            del self._data[:SKIPPED_LIMIT]
-            self._offset += SKIPPED_LIMIT
-        return pieces
-
-    def last(self, offset: int, data: bytes) -> list[Span]:
-        """As `add`, and the run's last piece."""
-        if not self._data and len(data) <= SKIPPED_LIMIT:
-            return [Skipped(offset, data)] if data else []
-        return self.add(offset, data) + self.flush()
-
-    def flush(self) -> list[Span]:
-        """What is held, as the run's last piece."""
-        if not self._data:
-            return []
-        piece = Skipped(self._offset, bytes(self._data))
-        self._data.clear()
-        return [piece]
-
-
-def events(spans: list[Span]) -> list[Packet | Skipped]:
-    """The spans, each stretch as its packets."""
-    out: list[Packet | Skipped] = []
-    for span in spans:
-        if isinstance(span, Stretch):
-            out += span.packets()
-        else:
-            out.append(span)
-    return out
 
 
 def _next_chain(data: bytes, at: int) -> tuple[int, int] | None:

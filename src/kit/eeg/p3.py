@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise, repeat
 
-from kit.eeg.p2 import Noise, events
-from kit.eeg.records import Layout, Packet, Skipped, Span, Stretch
+from kit.eeg.records import Layout, Packet, Span, Stretch
+from kit.eeg.spans import SpanDecoder
 
 PERIOD = 64
 VERSION = 3
@@ -109,31 +109,12 @@ def encode(packet: Packet) -> bytes:
     return bytes(out)
 
 
-class Decoder:
+class Decoder(SpanDecoder):
     """Bytes in at any chunking, packets and skipped bytes out: every byte is in exactly one of them."""
 
     def __init__(self, offset: int = 0) -> None:
-        self._held = b""
-        self._offset = offset  # of the first held byte
-        self._noise = Noise()
+        super().__init__(offset)
         self._size: int | None = None
-
-    def feed(self, data: bytes) -> list[Packet | Skipped]:
-        """The events that `data` completes."""
-        return events(self.scan(data))
-
-    def finish(self) -> list[Packet | Skipped]:
-        """The stream ended: the events of the bytes that are still held."""
-        return events(self.scan_rest())
-
-    def scan(self, data: bytes) -> list[Span]:
-        """As `feed`, with packets that follow each other in one stretch."""
-        return self._scan(self._held + data, final=False)
-
-    def scan_rest(self) -> list[Span]:
-        """As `finish`, in stretches."""
-        spans = self._scan(self._held, final=True)
-        return spans + self._noise.flush()
 
     def _scan(self, data: bytes, final: bool) -> list[Span]:
         spans: list[Span] = []

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from kit.eeg import p2, p3
 from kit.eeg.records import Packet, Recognised, Skipped, Span, Stretch
+from kit.eeg.spans import events
 
 # The bytes are looked at in blocks, so that what is found does not depend on how they come.
 _BLOCK = 64
@@ -88,11 +89,11 @@ class AutoDecoder:
 
     def feed(self, data: bytes) -> list[Packet | Skipped | Recognised]:
         """The events that `data` completes."""
-        return _events(self.scan(data))
+        return events(self.scan(data))
 
     def finish(self) -> list[Packet | Skipped | Recognised]:
         """The events of the bytes that are still held."""
-        return _events(self.scan_rest())
+        return events(self.scan_rest())
 
     def _compare(self, p2_spans: Sequence[Span], p3_spans: Sequence[Span]) -> None:
         """Take in what both decoders made of the same block, and choose one if there is proof."""
@@ -146,14 +147,3 @@ class _Steps:
                 self._all += 1
                 self._good += good
             self._last = counter
-
-
-def _events(spans: Sequence[Span | Recognised]) -> list[Packet | Skipped | Recognised]:
-    """The spans, each stretch as its packets."""
-    out: list[Packet | Skipped | Recognised] = []
-    for span in spans:
-        if isinstance(span, Stretch):
-            out += span.packets()
-        else:
-            out.append(span)
-    return out
