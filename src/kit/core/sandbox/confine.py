@@ -1,0 +1,137 @@
+"""The check-lists by which the agent's processes give up what they do not need, each for its role.
+
+The supervisor calls `restrain`; before it, it forks the zygote, which calls `confine` while everything is
+imported and no key is loaded; each worker forked from that calls `seal`. The order inside is not free: a user
+namespace wants a dumpable process, dropping capabilities wants root, Landlock and seccomp want that no new
+privileges can be had, and after the last filter nothing of all this can be called.
+
+Not dumpable, no new privileges and the change of the user must succeed (NotPermitted); what else the system
+does not give is reported in a Measure.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import time
+from collections.abc import Iterator
+
+from kit.core.process import (
+    OFF,
+    Measure,
+    attempt,
+    no_core_dumps,
+    no_executable_memory,
+    no_new_privileges,
+    undumpable,
+)
+from kit.core.sandbox import capabilities, landlock, linux, memory, namespaces, seccomp, users
+from kit.core.sandbox.filters import Role
+from kit.core.sandbox.linux import Kernel
+from kit.core.sandbox.plan import Level, Plan
+
+_READ_ALL = 1 << capabilities.DAC_READ_SEARCH
+
+
+def restrain(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
+    """The supervisor's: it goes on as the plan's user, and may still read every file if it was root.
+
+    It has neither Landlock nor filters: a process in a domain of Landlock cannot signal children that were
+    born outside, and it runs what `confirm` names.
+    """
+    return tuple(_restrained(plan, kernel))
+
+
+def confine(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
+    """The zygote's: everything but what holding keys and forking take. In its first and only thread."""
+    return tuple(_confined(plan, kernel))
+
+
+def seal(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
+    """The worker's, after the fork: no child, no thread, no file, no socket from here on."""
+    return tuple(_sealed(plan, kernel))
+
+
+def _restrained(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
+    os.umask(0o077)
+    yield no_core_dumps()
+    undumpable(kernel)
+    if os.geteuid() == 0 and plan.user:
+        yield attempt("bounding set", lambda: _no_bounding_set(kernel))
+    yield users.change(plan.user, kernel, _READ_ALL)
+    if os.geteuid() != 0:
+        yield attempt("capabilities", lambda: _keep(kernel, _READ_ALL))
+    yield undumpable(kernel)  # the change of the user undid it
+    yield no_new_privileges(kernel)
+
+
+def _confined(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
+    os.umask(0o077)
+    yield no_core_dumps()
+    yield attempt("descriptor limit", lambda: _limit_descriptors(plan.descriptors))
+    if plan.level is Level.OFF:
+        undumpable(kernel)
+        yield users.change(plan.user, kernel)
+        yield undumpable(kernel)
+        yield no_new_privileges(kernel)
+        yield Measure("sandbox", OFF, "the configuration wants none")
+        return
+    time.tzset()  # the last chance to read which time zone this is
+    memory.prepare()
+    yield attempt("memory lock", lambda: memory.lock(kernel))
+    yield attempt("namespaces", lambda: namespaces.leave(kernel))
+    undumpable(kernel)
+    yield attempt("empty root directory", namespaces.empty_root)
+    yield attempt("bounding set", lambda: _no_bounding_set(kernel))
+    yield users.change(plan.user, kernel)
+    yield attempt("capabilities", lambda: _keep(kernel, 0))
+    yield undumpable(kernel)  # the change of the user undid it
+    yield no_new_privileges(kernel)
+    yield attempt("file size limit", _no_growing_files)
+    yield no_executable_memory(kernel)
+    yield attempt("landlock", lambda: landlock.restrict(kernel))
+    yield attempt("system calls", lambda: seccomp.restrict(Role.ZYGOTE, plan.level, kernel))
+
+
+def _sealed(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
+    yield undumpable(kernel)
+    if plan.level is Level.OFF:
+        yield Measure("sandbox", OFF, "the configuration wants none")
+        return
+    yield attempt("memory lock", lambda: memory.lock(kernel))
+    yield attempt("process limit", _no_processes)
+    yield attempt("file size limit", _no_growing_files)
+    yield attempt("system calls", lambda: seccomp.restrict(Role.WORKER, plan.level, kernel))
+
+
+def _keep(kernel: Kernel, wanted: int) -> str:
+    capabilities.keep(kernel, wanted & capabilities.held(kernel).permitted)
+    left = capabilities.held(kernel)
+    if (left.permitted | left.inheritable) & ~wanted:
+        raise OSError(errno.EPERM, "some are left")
+    if not wanted:
+        return "none is left"
+    return "every file may be read, nothing else" if left.permitted else "root's files may not be read"
+
+
+def _no_bounding_set(kernel: Kernel) -> str:
+    capabilities.empty_bounding_set(kernel)
+    return ""
+
+
+def _limit_descriptors(wanted: int) -> str:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+    return f"{allowed}"
+
+
+def _no_growing_files() -> str:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    return ""
+
+
+def _no_processes() -> str:
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    return ""
