@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from kit.core.duration import parse_duration
+
 _F = TypeVar("_F", bound=Callable[..., Any])
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_LIFETIME_LIMIT = 2**32 - 1  # the protocol's uint32 of seconds
 
 
 key_argument = click.argument("key", metavar="KEY")
@@ -43,9 +42,8 @@ def _purposes(
 def _lifetime(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
     if value is None:
         return 0
-    parts = re.findall(r"(\d+)([smhdw]?)", value)
-    seconds = sum(int(count) * _UNITS[unit] for count, unit in parts)
-    if "".join(map("".join, parts)) != value or not 0 < seconds <= _LIFETIME_LIMIT:
+    seconds = parse_duration(value)
+    if seconds is None:
         raise click.BadParameter(f"{value!r} is no time like 90s, 30m, 8h or 1h30m")
     return seconds
 

@@ -1,0 +1,94 @@
+"""What is in a key file: its public side, found out in a forked process that ends with the secret.
+
+The process tells its parent one line of JSON: the facts, or what KitError carries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from kit.core.errors import EXIT_UNAVAILABLE, KitError, UsageError
+
+_LINE_LIMIT = 64 * 1024
+_ENCRYPTED = "it is encrypted"
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """The public side of a key in a file; of an encrypted one nothing is known but that."""
+
+    kind: str = ""
+    fingerprint: str = ""
+    spki: str = ""  # hexadecimal
+
+    @property
+    def encrypted(self) -> bool:
+        return not self.kind
+
+
+@dataclass(frozen=True)
+class NoKey:
+    """Why there is no key in the file."""
+
+    message: str
+    hint: str | None
+    exit_status: int
+
+
+class _Nobody:
+    """Types no passphrase, as nobody does for a service."""
+
+    tries = 1
+
+    def ask(self, what: str) -> bytearray:
+        raise UsageError(f"nobody types the {what}", hint=_ENCRYPTED)
+
+
+def key_facts(path: str) -> KeyFacts | NoKey:
+    """Load the key in another process. The calling one must have a single thread."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _run_child(writing, path)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        line = pipe.read(_LINE_LIMIT)
+    os.waitpid(child, 0)
+    if not line:
+        return NoKey("the process that loads keys ended without an answer", None, EXIT_UNAVAILABLE)
+    fields = json.loads(line)
+    return KeyFacts(**fields) if "kind" in fields else NoKey(**fields)
+
+
+def _run_child(writing: int, path: str) -> NoReturn:
+    try:
+        line = json.dumps(_load(path)).encode()
+        while line:
+            line = line[os.write(writing, line) :]
+    except BaseException:  # noqa: BLE001 - the child must end here, whatever it met
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _load(path: str) -> dict[str, Any]:
+    from kit.agent import keeper
+    from kit.agent.loader import private_key
+    from kit.core.process import not_dumpable
+
+    not_dumpable()
+    try:
+        with private_key(path, _Nobody(), lambda _note: None) as der:
+            try:
+                public = keeper.load(der).public
+            except UsageError as error:
+                raise UsageError(f"no key for the agent in {path!r}: {error}") from None
+    except KitError as error:
+        if error.hint == _ENCRYPTED:
+            return asdict(KeyFacts())
+        return {"message": str(error), "hint": error.hint, "exit_status": error.exit_status}
+    return asdict(KeyFacts(public.kind, public.fingerprint, public.spki.hex()))
