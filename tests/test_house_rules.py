@@ -44,6 +44,11 @@ LIBRARIES = {
 }
 # These are given bytes, times and chances; they fetch none. A package stands for its modules, too.
 PURE = (
+    "kit.agent.audit.act",
+    "kit.agent.audit.codec",
+    "kit.agent.audit.journal_entry",
+    "kit.agent.audit.render",
+    "kit.agent.audit.writer",
     "kit.agent.config.certificate",
     "kit.agent.config.lines",
     "kit.agent.config.parsing",
