@@ -1,11 +1,11 @@
 /*
  * What asks an agent in the benches: connections to one Unix socket, each with one request open, which is sent
  * again as soon as its answer is whole. In C, because a client in Python on the same cores would be measured
- * instead of the agent.
+ * instead.
  *
  *     signer SOCKET SECONDS CONNECTIONS HEAD REQUEST [CONNECTIONS HEAD REQUEST ...]
  *
- * HEAD: how a good answer begins behind its length, in hex. REQUEST: a file with the request, its length in front.
+ * HEAD: how a good answer begins behind its length, in hex. REQUEST: a file with the request, length in front.
  * Prints a line for each three: good answers, others, seconds, and the microseconds that the median, the 99th
  * percentile and the slowest good answer took; a last line: the microseconds of CPU that this program took.
  */
