@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +27,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 NOBODY = 65534
 PKCS8 = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 KEY = samples.private_key("p-256").private_bytes(*PKCS8)
+ENCRYPTED = samples.private_key("p-256").private_bytes(*PKCS8[:2], BestAvailableEncryption(b"x"))
 NAMES = x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")])
 
 
@@ -139,6 +145,7 @@ def test_the_public_half_of_a_key_file_is_found(tmp_path: Path, kind: str) -> No
             "it holds a certificate, but no private key",
         ),
         (b"\x30\x03\x02\x01\x00", "no key for the agent in"),
+        (ENCRYPTED, "it is encrypted, and a service has nobody to ask"),
     ],
 )
 def test_a_file_without_a_key_says_why(tmp_path: Path, data: bytes, why: str) -> None:

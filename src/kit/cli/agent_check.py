@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.agent.config.problems import ConfigurationError
     from kit.agent.peers import Allowed
 
-_HEAD = ("NAME", "KIND", "PURPOSES", "PEERS", "RATE", "CONFIRM", "CERTIFICATE", "ENDS IN")
+_HEAD = ("NAME", "KIND", "PURPOSES", "PEERS", "RATE", "CONFIRM", "CERTIFICATE", "EXPIRES")
 _NAMES_SHOWN = 2
 
 
@@ -108,9 +108,8 @@ def key_fields(key: CheckedKey) -> dict[str, Any]:
         "type": "key",
         "name": rule.name,
         "file": rule.file,
-        "kind": facts.kind or None if facts else None,
-        "encrypted": facts.encrypted if facts else None,
-        "fingerprint": facts.fingerprint or None if facts else None,
+        "kind": facts.kind if facts else None,
+        "fingerprint": facts.fingerprint if facts else None,
         "purposes": list(rule.purposes),
         "peers": peer_names(rule.peers),
         "lifetime_s": rule.lifetime_s or None,
@@ -128,7 +127,7 @@ def _row(key: CheckedKey, now_s: float) -> tuple[str, ...]:
     rate = f"{rule.rate:g}/s, {rule.burst} at once" if rule.rate else "-"
     return (
         rule.name,
-        "-" if not facts else facts.kind or "encrypted",
+        facts.kind if facts else "-",
         ",".join(rule.purposes),
         ",".join(peer_names(rule.peers)) or "nobody",
         rate,

@@ -1,7 +1,7 @@
 """A configuration checked against the system before an agent depends on it.
 
-Opens each file as the agent would, loads each key in a process that ends at once, and says what would fail,
-which are errors, and what an administrator may not have meant, which are warnings.
+Opens each file as the agent would, loads each key in a process that ends at once, and says what would fail
+(errors), and what would work and an administrator may not have meant (warnings).
 """
 
 from __future__ import annotations
@@ -116,19 +116,14 @@ class _Checking:
         if isinstance(facts, NoKey):
             self._fail(place, facts.message, facts.exit_status, facts.hint)
             return None
-        self._check_facts(rule, facts)
+        self._check_twice(rule, facts)
         return facts
 
-    def _check_facts(self, rule: KeyRule, facts: KeyFacts) -> None:
-        place: Path = ("keys", rule.name, "file")
-        if facts.encrypted:
-            self._warn(
-                place, f"the key file {rule.file!r} is encrypted, and nobody types a service a passphrase"
-            )
-            return
+    def _check_twice(self, rule: KeyRule, facts: KeyFacts) -> None:
         other = self._held.setdefault(facts.spki, rule.name)
         if other != rule.name:
-            self._fail(place, f"the key in {rule.file!r} is {dotted(('keys', other))}, too", EXIT_USAGE)
+            message = f"the key in {rule.file!r} is {dotted(('keys', other))}, too"
+            self._fail(("keys", rule.name, "file"), message, EXIT_USAGE)
 
     def _check_certificate(self, rule: KeyRule, facts: KeyFacts | None) -> Leaf | None:
         place: Path = ("keys", rule.name, "certificate")
@@ -137,8 +132,8 @@ class _Checking:
         except KitError as error:
             self._fail(place, str(error), error.exit_status, error.hint)
             return None
-        if facts and not facts.encrypted and facts.spki != leaf.spki.hex():
-            self._warn(place, f"the certificate {rule.certificate!r} is another key's")
+        if facts and facts.spki != leaf.spki.hex():
+            self._fail(place, f"the certificate {rule.certificate!r} is another key's", EXIT_USAGE)
         for remark in _remarks_on_time(leaf, self._now_s):
             self._warn(place, f"the certificate {rule.certificate!r} {remark}")
         return leaf

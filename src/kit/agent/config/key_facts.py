@@ -14,20 +14,15 @@ from typing import Any, NoReturn
 from kit.core.errors import EXIT_UNAVAILABLE, KitError, UsageError
 
 _LINE_LIMIT = 64 * 1024
-_ENCRYPTED = "it is encrypted"
 
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """The public side of a key in a file; of an encrypted one nothing is known but that."""
+    """The public side of a key in a file."""
 
-    kind: str = ""
-    fingerprint: str = ""
-    spki: str = ""  # hexadecimal
-
-    @property
-    def encrypted(self) -> bool:
-        return not self.kind
+    kind: str
+    fingerprint: str
+    spki: str  # hexadecimal
 
 
 @dataclass(frozen=True)
@@ -40,12 +35,14 @@ class NoKey:
 
 
 class _Nobody:
-    """Types no passphrase, as nobody does for a service."""
+    """Whom a service can ask for a passphrase."""
 
     tries = 1
 
     def ask(self, what: str) -> bytearray:
-        raise UsageError(f"nobody types the {what}", hint=_ENCRYPTED)
+        raise UsageError(
+            "it is encrypted, and a service has nobody to ask", hint="add it with 'kit agent add'"
+        )
 
 
 def key_facts(path: str) -> KeyFacts | NoKey:
@@ -88,7 +85,5 @@ def _load(path: str) -> dict[str, Any]:
             except UsageError as error:
                 raise UsageError(f"no key for the agent in {path!r}: {error}") from None
     except KitError as error:
-        if error.hint == _ENCRYPTED:
-            return asdict(KeyFacts())
         return {"message": str(error), "hint": error.hint, "exit_status": error.exit_status}
     return asdict(KeyFacts(public.kind, public.fingerprint, public.spki.hex()))

@@ -21,6 +21,7 @@ from kit.agent.config.values import Mismatch, Names, Reader
 from kit.agent.extension import KEYS_LIMIT
 from kit.agent.keystore import NAME_LIMIT
 from kit.core.sandbox.plan import Level
+from kit.core.text import printable
 
 CONFIRMATION = "i-know-that-keys-are-less-protected"
 
@@ -77,11 +78,11 @@ def _syntax_problem(message: str, text: str) -> Problem:
     """tomllib's message with its place taken out of it."""
     place = _PLACE.search(message)
     what = _PLACE.sub("", message)
-    what = what[:1].lower() + what[1:]
-    if not place or not place[1]:
-        end = len(text.rstrip("\n").split("\n"))
-        return Problem(end, "", "TOML", f"{what} at the end of the file")
-    return Problem(int(place[1]), "", "TOML", f"{what} in column {place[2]}")
+    if place and place[1]:
+        line, where = int(place[1]), f"in column {place[2]}"
+    else:
+        line, where = len(text.rstrip("\n").split("\n")), "at the end of the file"
+    return Problem(line, "", "TOML", f"an error {where} ({printable(what[:1].lower() + what[1:])})")
 
 
 class _Reading:

@@ -27,8 +27,8 @@ RATE_MIN, RATE_MAX = 0.001, 1_000_000
 _MODE = re.compile(r"0?[0-7]{3}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _UID_LIMIT = 2**32 - 2  # the next one is -1, which means "no change" to the kernel
-_LISTED = 64
-_ARGUMENTS_LIMIT = 64
+# A group says it better where there are more; a command line has room for them.
+PEERS_LIMIT, ARGUMENTS_LIMIT = 256, 64
 _PEER = '"user:NAME", "group:NAME" or "uid:NUMBER"'
 
 
@@ -172,12 +172,12 @@ def purposes(value: object, _names: Names) -> tuple[str, ...]:
 
     if not value:
         raise Mismatch(Fault(expected, shown(value)))
-    return parse_purposes(_each(value, expected, purpose))
+    return parse_purposes(_each(value, expected, purpose, len(PURPOSES)))
 
 
 def peers(value: object, names: Names) -> Allowed:
     """Users and groups by the three forms that there are; an empty array is nobody."""
-    listed = _each(value, f"an array of peers, each {_PEER}", lambda item: _peer(item, names))
+    listed = _each(value, f"an array of peers, each {_PEER}", lambda item: _peer(item, names), PEERS_LIMIT)
     allowed = Allowed()
     for peer in listed:
         allowed |= peer
@@ -206,9 +206,9 @@ def command(value: object, names: Names) -> tuple[str, ...]:
     expected = "the absolute path of a program, or an array of it and its arguments"
     if isinstance(value, str):
         return (_program(value, names, expected),)
-    if not isinstance(value, list) or not 1 <= len(value) <= _ARGUMENTS_LIMIT:
+    words = _each(value, expected, lambda item: item if item == "" else text("a text")(item), ARGUMENTS_LIMIT)
+    if not words:
         raise Mismatch(Fault(expected, shown(value)))
-    words = _each(value, expected, lambda item: item if item == "" else text("a text")(item))
     return (_program(words[0], names, expected), *words[1:])
 
 
@@ -219,10 +219,12 @@ def _program(value: object, names: Names, expected: str) -> str:
         raise Mismatch(Fault(expected, shown(value))) from None
 
 
-def _each(value: object, expected: str, read: Callable[[object], Any]) -> Sequence[Any]:
+def _each(value: object, expected: str, read: Callable[[object], Any], limit: int) -> Sequence[Any]:
     """What `read` makes of each element; every element that it does not take is told."""
     if not isinstance(value, list):
         raise Mismatch(Fault(expected, shown(value)))
+    if len(value) > limit:
+        raise Mismatch(Fault(f"at most {limit} of them", str(len(value))))
     taken, faults = [], []
     for number, item in enumerate(value):
         try:
