@@ -15,6 +15,7 @@ SHARED = {
     "share/man/man1/kit-agent.1",
     "share/man/man1/kit-eeg.1",
     "share/man/man1/kit-tls.1",
+    "share/man/man5/kit-agent.toml.5",
     "share/man/man5/kit-eeg.5",
     "share/man/man7/kit-agent-protocol.7",
     "share/bash-completion/completions/kit",
