@@ -15,7 +15,7 @@ from kit.agent import extension, wire
 from kit.agent.client import AgentClient
 from kit.agent.encoding import string
 from kit.agent.forms import key_id
-from kit.agent.launch import Running, start_agent
+from kit.agent.launch import Options, Running, start_agent
 from kit.agent.startup import Limits
 from kit.core.framing import FrameReader, frame
 from tests.agent.samples import TLS_1_3_HEAD
@@ -27,7 +27,7 @@ QUICK = Limits(message_s=0.3, unread_s=0.3, connections=20)
 
 @pytest.fixture
 def agent(short_tmp: Path) -> Iterator[Running]:
-    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, limits=QUICK) as running:
+    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=Options(limits=QUICK)) as running:
         yield running
 
 

@@ -25,7 +25,7 @@ from kit.agent import extension, wire
 from kit.agent.client import AgentClient
 from kit.agent.encoding import mpint, string, uint32
 from kit.agent.forms import key_id
-from kit.agent.launch import start_agent
+from kit.agent.launch import Options, start_agent
 from kit.agent.startup import Limits
 from kit.core.framing import frame
 from tests.agent.samples import TLS_1_3_HEAD
@@ -79,7 +79,7 @@ class Target:
 def target() -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="kit-", dir="/tmp") as directory:
         log = Path(directory, "log")
-        with start_agent(f"{directory}/agent.sock", log_path=str(log), limits=LIMITS) as running:
+        with start_agent(f"{directory}/agent.sock", log_path=str(log), options=Options(limits=LIMITS)) as running:
             found = Target(running.socket_path, running.pid)
             with found.client:
                 yield found

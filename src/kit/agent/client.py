@@ -24,7 +24,7 @@ from kit.agent.errors import (
 from kit.agent.extension import AgentStatus, Failure, KeyRecord, Status
 from kit.agent.link import Gone, Link
 from kit.agent.selection import select
-from kit.core.errors import KitError, ProtocolError, Unavailable, UsageError
+from kit.core.errors import KitError, NotPermitted, ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
 from kit.core.paths import agent_socket
 
@@ -85,6 +85,18 @@ class AgentClient:
 
     def status(self) -> AgentStatus:
         return self._ask(extension.GetStatus(), extension.AgentStatus)
+
+    def metrics(self) -> tuple[extension.Sample, ...]:
+        return self._ask(extension.GetMetrics(), extension.AgentMetrics).samples
+
+    def peers(self) -> tuple[extension.PeerRecord, ...]:
+        """Who is connected."""
+        return self._ask(extension.GetPeers(), extension.PeerList).peers
+
+    def reload(self) -> tuple[extension.Reloaded, ...]:
+        """Have configuration and key files read again; what became of each key."""
+        request = extension.Reload()
+        return self._ask(request, extension.ReloadReport, repeatable=False, at_least_s=_ADD_S).keys
 
     def stop(self) -> None:
         """End the agent; on return its socket is free for another one."""
@@ -210,6 +222,7 @@ def _error(failure: Failure) -> KitError:
         Status.UNKNOWN_KEY: (UnknownKey, "'kit agent list' shows what it holds"),
         Status.LOCKED: (AgentLocked, "unlock it with 'kit agent unlock'"),
         Status.MALFORMED: (UsageError, None),
+        Status.NOT_PERMITTED: (NotPermitted, None),
         Status.UNAVAILABLE: (Unavailable, None),
     }
     kind, hint = kinds.get(failure.status, (AgentFailed, None))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 
+from kit.agent.operations import Client
 from kit.core.framing import PREFIX, FrameReader
 
 # Longer than a request to sign, and all that is read ahead.
@@ -21,14 +22,26 @@ class Closed(Exception):
 class Connection:
     """A non-blocking socket, the message that is coming, the answer that is going."""
 
-    __slots__ = ("_ahead", "_out", "_reader", "busy", "due_s", "interest", "message", "number", "socket")
+    __slots__ = (
+        "_ahead",
+        "_out",
+        "_reader",
+        "busy",
+        "client",
+        "due_s",
+        "interest",
+        "message",
+        "number",
+        "socket",
+    )
 
-    def __init__(self, client: socket.socket, number: int, message_limit: int) -> None:
-        self.socket = client
+    def __init__(self, peer: socket.socket, number: int, message_limit: int, client: Client) -> None:
+        self.socket = peer
         self.number = number
+        self.client = client
         self.interest = 0
         self.due_s = 0.0  # when its time is over; 0 for never
-        self.busy = False  # a lane works for it
+        self.busy = False  # its answer is not ready
         self.message = bytearray()
         self._reader = FrameReader(message_limit)
         self._ahead = bytearray()
@@ -100,7 +113,7 @@ class Connection:
         self.send(self._out)
 
     def close(self) -> None:
-        """End it; a message that a lane works on is wiped after that."""
+        """End it; a message that is worked on is wiped after that."""
         self._reader.wipe()
         self._ahead[:] = bytes(len(self._ahead))
         if not self.busy:

@@ -1,58 +1,37 @@
-"""Has `kit.agent.convert` turn an RSA key from an SSH message into DER, in a process of its own."""
+"""RSA's numbers from an SSH message as PKCS#1 DER: for a process that ends at once.
+
+dp and dq take arithmetic, and Python's integers leave their digits on the heap: where this runs, the heap
+ends with the process (`processes.offspring`).
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Mapping
-
-from kit.agent.encoding import uint32
-from kit.core.errors import Unavailable, UsageError
+from collections.abc import Mapping
 
 _PARTS = ("n", "e", "d", "iqmp", "p", "q")
-# Twice what an RSA key of 8192 bits takes; a pipe holds 64 KiB, so neither side waits for the other.
-_LIMIT = 8 * 1024
-_TIME_LIMIT_S = 10
+# Twice what an RSA key of 8192 bits takes.
+LIMIT = 8 * 1024
 
 
-@contextlib.contextmanager
-def rsa_to_der(parts: Mapping[str, memoryview]) -> Iterator[memoryview]:
-    """The key as PKCS#1 DER, wiped at the end; raises UsageError for numbers that are no key."""
-    if sum(4 + len(parts[name]) for name in _PARTS) > _LIMIT:
-        raise UsageError("an RSA key that is too long")
-    out = bytearray(_LIMIT)
-    try:
-        try:
-            size = _convert(parts, out)
-        except OSError as error:
-            raise Unavailable(f"cannot convert an RSA key: {(error.strerror or 'failed').lower()}") from None
-        if not size:
-            raise UsageError("the numbers are no RSA key")
-        with memoryview(out)[:size] as der:
-            yield der
-    finally:
-        out[:] = bytes(len(out))
+def size(parts: Mapping[str, memoryview]) -> int:
+    """How many bytes the numbers have."""
+    return sum(len(parts[name]) for name in _PARTS)
 
 
-def _convert(parts: Mapping[str, memoryview], out: bytearray) -> int:
-    """How many bytes of DER the child wrote into `out`; 0 where it failed."""
-    # Most agents never need it, and it is large.
-    from subprocess import DEVNULL, PIPE, Popen
+def rsa_to_der(parts: Mapping[str, memoryview]) -> bytes:
+    """The key as PKCS#1 DER; raises ArithmeticError or ValueError for numbers that are no key."""
+    n, e, d, iqmp, p, q = (int.from_bytes(parts[name], "big") for name in _PARTS)
+    numbers = (0, n, e, d, p, q, d % (p - 1), d % (q - 1), iqmp)
+    body = b"".join(_integer(number) for number in numbers)
+    return _value(0x30, body)
 
-    command = [sys.executable, "-I", "-m", "kit.agent.convert"]
-    # bufsize 0: the secret passes through no buffer of Python's.
-    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, bufsize=0, env={}, cwd="/") as child:
-        assert child.stdin and child.stdout  # noqa: S101 - for the type checker
-        try:
-            for name in _PARTS:
-                child.stdin.write(uint32(len(parts[name])))
-                child.stdin.write(parts[name])
-            child.stdin.close()
-            size = 0
-            while got := child.stdout.readinto(memoryview(out)[size:]):  # type: ignore[attr-defined]
-                size += got
-            return size if child.wait(_TIME_LIMIT_S) == 0 else 0
-        except BrokenPipeError:
-            return 0
-        finally:
-            child.kill()
+
+def _integer(number: int) -> bytes:
+    return _value(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def _value(tag: int, body: bytes) -> bytes:
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    octets = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + body

@@ -7,16 +7,17 @@ dataclass whose fields carry their wire type, in wire order, so reading and writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
-from kit.agent.encoding import Buffer, Reader, string, uint32, uint64
+from kit.agent.encoding import Buffer, Reader, string
+from kit.agent.fields import flag, names, number32, number64, octets, read, rows, secret, text, write
 from kit.core.errors import ProtocolError
 
 KEYS_LIMIT = 256
+# Samples and clients in one answer: 256 keys with a histogram each make 4,600, each of some 50 bytes.
+_SAMPLES_LIMIT, _PEERS_LIMIT = 5120, 1024
 
 
 class Status(IntEnum):
@@ -31,65 +32,7 @@ class Status(IntEnum):
     )
     UNAVAILABLE = 5  # a limit is reached, or this agent cannot do it
     FAILED = 6  # the private operation itself failed
-
-
-class _WireType(NamedTuple):
-    read: Callable[[Reader], Any]
-    write: Callable[[Any], list[Buffer]]
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(",")) if text else ()
-
-
-def _read_rows(row: type[Any]) -> Callable[[Reader], Any]:
-    def read(reader: Reader) -> Any:
-        count = reader.uint32()
-        if count > KEYS_LIMIT:
-            raise ProtocolError(f"a list of {count}, where {KEYS_LIMIT} are allowed")
-        return tuple(_read(row, reader) for _ in range(count))
-
-    return read
-
-
-def _write_rows(rows: Any) -> list[Buffer]:
-    return [uint32(len(rows)), *(part for row in rows for part in _write(row))]
-
-
-def _bytes() -> Any:
-    return field(metadata={"type": _WireType(lambda r: bytes(r.string()), lambda v: [string(v)])})
-
-
-def _secret() -> Any:
-    """A view into the message: neither read nor written by copying, and in no repr."""
-    wire_type = _WireType(Reader.string, lambda v: [uint32(len(v)), v])
-    return field(repr=False, metadata={"type": wire_type})
-
-
-def _text() -> Any:
-    return field(metadata={"type": _WireType(lambda r: r.text(1024), lambda v: [string(v)])})
-
-
-def _uint32() -> Any:
-    return field(metadata={"type": _WireType(Reader.uint32, lambda v: [uint32(v)])})
-
-
-def _uint64() -> Any:
-    return field(metadata={"type": _WireType(Reader.uint64, lambda v: [uint64(v)])})
-
-
-def _boolean() -> Any:
-    return field(metadata={"type": _WireType(Reader.boolean, lambda v: [bytes([v])])})
-
-
-def _list_of_names() -> Any:
-    """RFC 4251's name-list."""
-    wire_type = _WireType(lambda r: _names(r.text(1024)), lambda v: [string(",".join(v))])
-    return field(metadata={"type": wire_type})
-
-
-def _rows(row: type[Any]) -> Any:
-    return field(metadata={"type": _WireType(_read_rows(row), _write_rows)})
+    NOT_PERMITTED = 7  # only an administrator may ask for this
 
 
 @dataclass(frozen=True)
@@ -97,10 +40,10 @@ class Sign:
     """Sign `content` with a TLS SignatureScheme; `purpose` is what the caller says that it is for."""
 
     name: ClassVar[str] = "sign@kit"
-    key_id: bytes = _bytes()  # SHA-256 of the SubjectPublicKeyInfo
-    scheme: int = _uint32()
-    purpose: str = _text()
-    content: bytes = _bytes()
+    key_id: bytes = octets()  # SHA-256 of the SubjectPublicKeyInfo
+    scheme: int = number32()
+    purpose: str = text()
+    content: bytes = octets()
 
 
 @dataclass(frozen=True)
@@ -108,8 +51,8 @@ class Decrypt:
     """RSA PKCS#1 v1.5 decryption with implicit rejection (draft-irtf-cfrg-rsa-guidance)."""
 
     name: ClassVar[str] = "decrypt@kit"
-    key_id: bytes = _bytes()
-    ciphertext: bytes = _bytes()
+    key_id: bytes = octets()
+    ciphertext: bytes = octets()
 
 
 @dataclass(frozen=True)
@@ -117,10 +60,10 @@ class Generate:
     """Make a key inside the agent; `kind` is one of `schemes.KINDS`. No lifetime is 0."""
 
     name: ClassVar[str] = "generate@kit"
-    key_name: str = _text()
-    kind: str = _text()
-    purposes: tuple[str, ...] = _list_of_names()
-    lifetime_s: int = _uint32()
+    key_name: str = text()
+    kind: str = text()
+    purposes: tuple[str, ...] = names()
+    lifetime_s: int = number32()
 
 
 @dataclass(frozen=True)
@@ -128,10 +71,10 @@ class Add:
     """Hand over a private key: unencrypted DER of PKCS#8, PKCS#1 or SEC 1."""
 
     name: ClassVar[str] = "add@kit"
-    key_name: str = _text()
-    purposes: tuple[str, ...] = _list_of_names()
-    lifetime_s: int = _uint32()
-    private_key: memoryview = _secret()
+    key_name: str = text()
+    purposes: tuple[str, ...] = names()
+    lifetime_s: int = number32()
+    private_key: memoryview = secret()
 
 
 @dataclass(frozen=True)
@@ -146,7 +89,7 @@ class Remove:
     """Forget one key."""
 
     name: ClassVar[str] = "remove@kit"
-    key_id: bytes = _bytes()
+    key_id: bytes = octets()
 
 
 @dataclass(frozen=True)
@@ -163,9 +106,43 @@ class Stop:
     name: ClassVar[str] = "stop@kit"
 
 
-Request = Sign | Decrypt | Generate | Add | List | Remove | GetStatus | Stop
+@dataclass(frozen=True)
+class Reload:
+    """Read the configuration and its key files again."""
+
+    name: ClassVar[str] = "reload@kit"
+
+
+@dataclass(frozen=True)
+class GetMetrics:
+    """What is there to count?"""
+
+    name: ClassVar[str] = "metrics@kit"
+
+
+@dataclass(frozen=True)
+class GetPeers:
+    """Who is connected?"""
+
+    name: ClassVar[str] = "peers@kit"
+
+
+Request = Sign | Decrypt | Generate | Add | List | Remove | GetStatus | Stop | Reload | GetMetrics | GetPeers
 _REQUESTS: dict[str, type[Request]] = {
-    kind.name: kind for kind in (Sign, Decrypt, Generate, Add, List, Remove, GetStatus, Stop)
+    kind.name: kind
+    for kind in (
+        Sign,
+        Decrypt,
+        Generate,
+        Add,
+        List,
+        Remove,
+        GetStatus,
+        Stop,
+        Reload,
+        GetMetrics,
+        GetPeers,
+    )
 }
 NAMES = tuple(_REQUESTS)
 
@@ -174,46 +151,87 @@ NAMES = tuple(_REQUESTS)
 class KeyRecord:
     """A key as the agent lists it; times are seconds of the Unix epoch, 0 is never."""
 
-    key_name: str = _text()
-    kind: str = _text()
-    spki: bytes = _bytes()  # SubjectPublicKeyInfo, DER
-    ssh_blob: bytes = _bytes()  # RFC 4253, section 6.6
-    purposes: tuple[str, ...] = _list_of_names()
-    added_s: int = _uint64()
-    expires_s: int = _uint64()
-    signed: int = _uint64()
-    decrypted: int = _uint64()
-    refused: int = _uint64()
+    key_name: str = text()
+    kind: str = text()
+    spki: bytes = octets()  # SubjectPublicKeyInfo, DER
+    ssh_blob: bytes = octets()  # RFC 4253, section 6.6
+    purposes: tuple[str, ...] = names()
+    added_s: int = number64()
+    expires_s: int = number64()
+    signed: int = number64()
+    decrypted: int = number64()
+    refused: int = number64()
+    peers: tuple[str, ...] = names()  # who may use it: "uid:NUMBER" and "gid:NUMBER"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One hardening measure: `state` is "applied", "unavailable" or "refused", `detail` says why."""
+    """One hardening measure: `state` is "applied", "unavailable", "refused" or "off", `detail` says why."""
 
-    measure: str = _text()
-    state: str = _text()
-    detail: str = _text()
+    measure: str = text()
+    state: str = text()
+    detail: str = text()
+
+
+@dataclass(frozen=True)
+class Process:
+    """One of the agent's processes: `role` is "supervisor", "zygote" or "worker"."""
+
+    role: str = text()
+    pid: int = number32()
+    connections: int = number32()
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What became of one configured key: `result` is "kept", "loaded", "removed" or "failed", and why."""
+
+    key_name: str = text()
+    result: str = text()
+    why: str = text()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One number of a metric; `labels` is a JSON object of texts, durations are in microseconds."""
+
+    metric: str = text()
+    labels: str = text()
+    value: int = number64()
+
+
+@dataclass(frozen=True)
+class PeerRecord:
+    """A connected client, and what it did on this connection."""
+
+    uid: int = number32()
+    pid: int = number32()
+    peer_name: str = text()
+    worker: int = number32()
+    since_s: int = number64()
+    operations: int = number64()
+    refused: int = number64()
 
 
 @dataclass(frozen=True)
 class Signature:
     """In TLS's own form: ECDSA as DER, RSA and Ed25519 as they are."""
 
-    signature: bytes = _bytes()
+    signature: bytes = octets()
 
 
 @dataclass(frozen=True)
 class Plaintext:
     """What the ciphertext held; for a bad one, bytes that look no different (implicit rejection)."""
 
-    plaintext: memoryview = _secret()
+    plaintext: memoryview = secret()
 
 
 @dataclass(frozen=True)
 class KeyList:
     """The answer to `List`; of one key, to `Generate` and `Add`."""
 
-    keys: tuple[KeyRecord, ...] = _rows(KeyRecord)
+    keys: tuple[KeyRecord, ...] = rows(KeyRecord, KEYS_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -225,23 +243,47 @@ class Done:
 class AgentStatus:
     """The answer to `GetStatus`; counters count since the start."""
 
-    version: str = _text()
-    pid: int = _uint32()
-    started_s: int = _uint64()
-    locked: bool = _boolean()
-    keys: int = _uint32()
-    connections: int = _uint32()
-    accepted: int = _uint64()
-    signed: int = _uint64()
-    decrypted: int = _uint64()
-    refused: int = _uint64()
-    failed: int = _uint64()
-    malformed: int = _uint64()
-    rejected: int = _uint64()  # connections of other users, and those beyond the limit
-    measures: tuple[Measure, ...] = _rows(Measure)
+    version: str = text()
+    pid: int = number32()
+    started_s: int = number64()
+    locked: bool = flag()
+    keys: int = number32()
+    connections: int = number32()
+    accepted: int = number64()
+    signed: int = number64()
+    decrypted: int = number64()
+    refused: int = number64()
+    failed: int = number64()
+    malformed: int = number64()
+    rejected: int = number64()  # connections of other users, and those beyond the limit
+    restarts: int = number64()  # of workers
+    audit: str = text()  # where the audit log goes, and whether it does; "" for nowhere
+    processes: tuple[Process, ...] = rows(Process, KEYS_LIMIT)
+    measures: tuple[Measure, ...] = rows(Measure, KEYS_LIMIT)
 
 
-Answer = Signature | Plaintext | KeyList | Done | AgentStatus
+@dataclass(frozen=True)
+class ReloadReport:
+    """The answer to `Reload`: each key that the configuration names, and each that it names no more."""
+
+    keys: tuple[Reloaded, ...] = rows(Reloaded, 2 * KEYS_LIMIT)
+
+
+@dataclass(frozen=True)
+class AgentMetrics:
+    """The answer to `GetMetrics`."""
+
+    samples: tuple[Sample, ...] = rows(Sample, _SAMPLES_LIMIT)
+
+
+@dataclass(frozen=True)
+class PeerList:
+    """The answer to `GetPeers`."""
+
+    peers: tuple[PeerRecord, ...] = rows(PeerRecord, _PEERS_LIMIT)
+
+
+Answer = Signature | Plaintext | KeyList | Done | AgentStatus | ReloadReport | AgentMetrics | PeerList
 
 
 @dataclass(frozen=True)
@@ -260,28 +302,28 @@ def parse_request(name: str, reader: Reader) -> Request | None:
     """The request after its name, or None where kit has no such extension."""
     if name not in _REQUESTS:
         return None
-    request = _read(_REQUESTS[name], reader)
+    request = read(_REQUESTS[name], reader)
     reader.end()
     return request
 
 
 def encode(message: Request | Answer) -> list[Buffer]:
     """The message's fields, in parts so that a secret is not copied."""
-    return _write(message)
+    return write(message)
 
 
 def encode_answer(answer: Answer | Failure) -> list[Buffer]:
     """The status, then the fields."""
     if isinstance(answer, Failure):
         return [bytes([answer.status]), string(answer.message[:1024]), string(answer.purpose)]
-    return [bytes([Status.DONE]), *_write(answer)]
+    return [bytes([Status.DONE]), *write(answer)]
 
 
 def parse_answer(answer: type[_T], reader: Reader) -> _T | Failure:
     """The answer's fields after the extension's name."""
     status = reader.byte()
     if status == Status.DONE:
-        result: _T | Failure = _read(answer, reader)
+        result: _T | Failure = read(answer, reader)
     else:
         result = Failure(_status(status), reader.text(4096), reader.text())
     reader.end()
@@ -293,17 +335,3 @@ def _status(number: int) -> Status:
         return Status(number)
     except ValueError:
         raise ProtocolError(f"an answer of status {number}") from None
-
-
-@cache
-def _columns(kind: Any) -> tuple[tuple[str, _WireType], ...]:
-    return tuple((f.name, f.metadata["type"]) for f in fields(kind))
-
-
-def _read(kind: type[_T], reader: Reader) -> _T:
-    return kind(*[wire_type.read(reader) for _, wire_type in _columns(kind)])  # type: ignore[arg-type]
-
-
-def _write(message: Any) -> list[Buffer]:
-    columns = _columns(type(message))  # type: ignore[arg-type]
-    return [part for name, wire_type in columns for part in wire_type.write(getattr(message, name))]

@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 
 from kit.agent.public import PublicKey, describe
 from kit.agent.schemes import BY_NAME, KINDS, SSH_EC_SCHEMES, KeyType, Scheme
@@ -117,14 +122,19 @@ def load(der: memoryview | bytearray) -> Candidate:
     return _candidate(key)
 
 
-def generate(kind: str) -> Candidate:
-    """A new key of a kind in `schemes.KINDS`."""
+def generate_der(kind: str) -> bytes:
+    """A new key of a kind in `schemes.KINDS` as PKCS#8, in memory that cannot be wiped: for a process that
+    ends at once.
+    """
     known = KINDS[kind]
+    key: PrivateKeyObject
     if known.key_type is KeyType.RSA:
-        return _candidate(rsa.generate_private_key(_PUBLIC_EXPONENT, known.bits))
-    if known.key_type is KeyType.EC:
-        return _candidate(ec.generate_private_key(_CURVES[known.curve]))
-    return _candidate(ed25519.Ed25519PrivateKey.generate())
+        key = rsa.generate_private_key(_PUBLIC_EXPONENT, known.bits)
+    elif known.key_type is KeyType.EC:
+        key = ec.generate_private_key(_CURVES[known.curve])
+    else:
+        key = ed25519.Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def check_decrypts(candidate: Candidate) -> None:

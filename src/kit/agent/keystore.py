@@ -7,16 +7,17 @@ it was swept out already.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kit.agent.extension import KEYS_LIMIT
+from kit.agent.peers import Allowed, spelled
 from kit.agent.public import PublicKey
 from kit.core.errors import KitError, UsageError
 
-# The list of all keys is one message: with 256 of them, each may take a kibibyte of its 256. An entry has 61
+# The list of all keys is one message: with 256 of them, each may take a kibibyte of its 256. An entry has 65
 # bytes of counters and lengths; an RSA key of 8192 bits stands in it twice (1,062 and 1,043 bytes).
 LIST_LIMIT = 250 * 1024
-_ROW_OVERHEAD = 61
+_ROW_OVERHEAD = 65
 NAME_LIMIT = 255
 
 
@@ -28,18 +29,19 @@ class NameTaken(UsageError):
     """Another key has the name already; names tell keys apart for people."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """A key's public side; the counters are what changes."""
+    """A key's public side, and who may use it for what."""
 
     name: str
     public: PublicKey
     purposes: tuple[str, ...]
+    peers: Allowed
     added_s: float
     expires_s: float = 0  # 0 is never
-    signed: int = field(default=0, init=False)
-    decrypted: int = field(default=0, init=False)
-    refused: int = field(default=0, init=False)
+    slot: int = 0  # where its counters are
+    limited: bool = False  # by a rate
+    confirm: bool = False  # somebody is asked before each use
 
     def alive(self, now_s: float) -> bool:
         return not self.expires_s or now_s < self.expires_s
@@ -47,7 +49,7 @@ class Entry:
     @property
     def listed_bytes(self) -> int:
         """What the entry takes in the list of all keys."""
-        texts = (self.name, self.public.kind, ",".join(self.purposes))
+        texts = (self.name, self.public.kind, ",".join(self.purposes), ",".join(spelled(self.peers)))
         return (
             _ROW_OVERHEAD
             + sum(len(t.encode()) for t in texts)
@@ -77,11 +79,20 @@ class KeyStore:
         old = self._entries.get(key_id)
         others = [e for e in self._entries.values() if e is not old]
         self._check_room(entry, others)
-        if old:
-            entry.signed, entry.decrypted, entry.refused = old.signed, old.decrypted, old.refused
         self._entries[key_id] = entry
         self._ids[entry.public.ssh_blob] = key_id
         self._find_next_expiry()
+
+    def free_slot(self, key_id: bytes) -> int:
+        """The slot of this key if it is here, else the first that no other key has."""
+        if key_id in self._entries:
+            return self._entries[key_id].slot
+        taken = {entry.slot for entry in self._entries.values()}
+        return next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+    def check_room(self, entry: Entry) -> None:
+        """Raise where the entry is one too many, or the list of all would not fit in a message."""
+        self._check_room(entry, [e for e in self._entries.values() if e.public.key_id != entry.public.key_id])
 
     def check_name(self, name: str, key_id: bytes, now_s: float) -> None:
         """Raise where another key has this name."""

@@ -8,16 +8,55 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from kit.agent.client import AgentClient
-from kit.agent.startup import LINE_LIMIT, Configuration, Limits, Report, error_from
+from kit.agent.config.settings import JOURNAL, STANDARD_OUTPUT
+from kit.agent.startup import LINE_LIMIT, Configuration, Limits, Report
 from kit.core.errors import Unavailable
 from kit.core.paths import agent_socket
 
 START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 10.0
+
+
+# glibc.malloc(5): what is freed is overwritten at once, and nothing is kept aside unwiped for the next use.
+_WIPING = {
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+    "PYTHONMALLOC": "malloc",
+}
+# What a program needs to show a question to whoever started the agent.
+_FOR_CONFIRMATION = (
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "TERM",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run; empty or 0 leaves it to the configuration file, or to the default."""
+
+    config: str = ""
+    user: str = ""
+    workers: int = 0
+    sandbox: str = ""
+    audit: str = ""
+    audit_strict: bool = False
+    wipe_memory: bool = False
+    listening: tuple[int, ...] = ()
+    notify: str = ""
+    watchdog_s: float = 0
+    limits: Limits = field(default_factory=Limits)
 
 
 class Running:
@@ -69,7 +108,7 @@ def start_agent(
     detach: bool = False,
     prepare: Callable[[AgentClient], None] | None = None,
     log_path: str = "",
-    limits: Limits | None = None,
+    options: Options | None = None,
 ) -> Running:
     """Start an agent and wait until it answers; raises its own KitError where it cannot start.
 
@@ -77,20 +116,32 @@ def start_agent(
     ends when this process does, whatever way that is, and logs to `log_path` or to standard error.
     `prepare` gets a client, to add keys; if it raises, the agent is stopped and the error goes on.
     """
-    path = agent_socket(socket_path)
+    options = options or Options()
     # The kernel ties the child to the thread that starts it: another thread than the first may end sooner.
     tied = not detach and threading.current_thread() is threading.main_thread()
     configuration = Configuration(
-        socket_path=path,
+        usual_socket=agent_socket(None),
+        socket_path=agent_socket(socket_path) if socket_path else "",
+        starter=os.getuid(),
         detach=detach,
         parent=os.getpid() if tied else 0,
         log_path=str(Path(log_path).absolute()) if log_path else "",
-        limits=limits or Limits(),
+        limits=options.limits,
+        config_path=str(Path(options.config).absolute()) if options.config else "",
+        user=options.user,
+        workers=options.workers,
+        sandbox=options.sandbox,
+        audit=_target(options.audit),
+        audit_strict=options.audit_strict,
+        listening=options.listening,
+        notify=options.notify,
+        watchdog_s=options.watchdog_s,
+        environment={name: os.environ[name] for name in _FOR_CONFIRMATION if name in os.environ},
     )
-    running = _start(configuration)
+    running = _start(configuration, wipe_memory=options.wipe_memory)
     if prepare:
         try:
-            with AgentClient(path) as client:
+            with AgentClient(running.socket_path) as client:
                 prepare(client)
         except BaseException:
             running.stop()
@@ -98,32 +149,39 @@ def start_agent(
     return running
 
 
-def _start(configuration: Configuration) -> Running:
+def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
     ours, theirs = socket.socketpair()
+    # -I would have Python ignore the one variable that is for it; -s and -P are what else it means here.
+    flags, environment = (["-s", "-P"], _WIPING) if wipe_memory else (["-I"], {})
     with theirs:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-m", "kit.agent.process", str(theirs.fileno())],
+            [sys.executable, *flags, "-m", "kit.agent.processes.supervisor", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL if configuration.detach else None,
-            env={},
-            pass_fds=[theirs.fileno()],
+            env=environment,
+            pass_fds=[theirs.fileno(), *configuration.listening],
             start_new_session=True,
         )
     try:
         report = _exchange(ours, configuration)
         if report.error:
-            raise error_from(report)
+            raise report.as_error()
     except BaseException:
         ours.close()
         child.kill()
         child.wait()
         raise
     if not configuration.detach:
-        return Running(report.pid, configuration.socket_path, child, ours)
+        return Running(report.pid, report.socket_path, child, ours)
     ours.close()
     child.wait()  # it was the agent's parent for a moment
-    return Running(report.pid, configuration.socket_path, None, ours)
+    return Running(report.pid, report.socket_path, None, ours)
+
+
+def _target(audit: str) -> str:
+    """A path that means the same in the agent's directory; a word is no path."""
+    return audit if audit in ("", STANDARD_OUTPUT, JOURNAL) else str(Path(audit).absolute())
 
 
 def _exchange(line: socket.socket, configuration: Configuration) -> Report:

@@ -14,23 +14,32 @@ import stat
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
-from kit.core.paths import private_directory
+from kit.core.paths import private_directory, shared_directory
 
 # A client that does not wait is told EAGAIN when it is full; the connections' limit is elsewhere.
 _BACKLOG = 1024
+_PRIVATE = 0o600
 
 
 class Listener:
-    """A listening socket at `path`, mode 0600, in a private directory; `close` removes it."""
+    """A listening socket at `path`; `close` removes it.
 
-    def __init__(self, path: str) -> None:
+    With mode 0600 it stands in a private directory. With another one, for other users, its directory may be
+    searched by them, and written to by nobody but its owner.
+    """
+
+    def __init__(self, path: str, mode: int = 0o600, group: int | None = None) -> None:
         self.path = path
-        private_directory(str(Path(path).parent))
+        directory = str(Path(path).parent)
+        if mode == _PRIVATE:
+            private_directory(directory)
+        else:
+            shared_directory(directory)
         self._lock_path = path + ".lock"
         self._lock = _hold_lock(self._lock_path, path)
         try:
             _remove_dead(path)
-            self.socket = _listen(path)
+            self.socket = _listen(path, mode, group)
         except BaseException:
             self._let_go()
             raise
@@ -41,13 +50,16 @@ class Listener:
         if self.socket.fileno() < 0:
             return
         self.socket.close()
-        if _identity(self.path) == self._identity:
-            Path(self.path).unlink(missing_ok=True)
+        # An agent that gave up root cannot remove what stands in root's directory; the next one can.
+        with contextlib.suppress(PermissionError):
+            if _identity(self.path) == self._identity:
+                Path(self.path).unlink(missing_ok=True)
         self._let_go()
 
     def _let_go(self) -> None:
         # While the lock is held nobody else has this file open for long: see _hold_lock.
-        Path(self._lock_path).unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):
+            Path(self._lock_path).unlink(missing_ok=True)
         os.close(self._lock)
 
 
@@ -94,12 +106,15 @@ def _taken(path: str) -> Unavailable:
     )
 
 
-def _listen(path: str) -> socket.socket:
+def _listen(path: str, mode: int, group: int | None) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX)
-    # The mode is right from the first moment: bind makes the file under this mask.
-    before = os.umask(0o177)
+    # Nobody connects before owner and mode are right: bind makes the file under this mask.
+    before = os.umask(0o777 & ~_PRIVATE if mode == _PRIVATE else 0o777)
     try:
         listening.bind(path)
+        if mode != _PRIVATE:
+            os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
+            os.chmod(path, mode)  # noqa: PTH101 - beside chown
     except OSError as error:
         listening.close()
         raise Unavailable(f"cannot listen on {path!r}: {(error.strerror or str(error)).lower()}") from None

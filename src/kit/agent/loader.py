@@ -5,7 +5,7 @@ heap, some for as long as the process lives. So a file is read into an anonymous
 decoded in place, and the mapping is wiped. What `cryptography` has to decrypt or convert is decrypted in a
 forked child that pipes PKCS#8 DER here and ends: its heap, passphrase included, ends with it.
 
-Fork wants a process of one thread: this room is for commands, not for the agent nor for servers.
+Fork wants a process of one thread: this room is for commands and for the zygote, not for servers.
 """
 
 from __future__ import annotations
@@ -75,10 +75,23 @@ def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]
     Takes PEM of these three, encrypted or not, OpenSSH's format, and DER. `note` is told of a file that
     others can read.
     """
+    with _der(path, passphrases, lambda secret: _read_file(secret, path, note)) as der:
+        yield der
+
+
+@contextlib.contextmanager
+def private_key_from(descriptor: int, path: str, passphrases: Passphrases) -> Iterator[memoryview]:
+    """The same from an open file, where somebody else opened and checked it."""
+    with _der(path, passphrases, lambda secret: secret.read_from(descriptor)) as der:
+        yield der
+
+
+@contextlib.contextmanager
+def _der(path: str, passphrases: Passphrases, read: Callable[[SecretBuffer], None]) -> Iterator[memoryview]:
     secret = SecretBuffer()
     try:
         with _named(path):
-            _read_file(secret, path, note)
+            read(secret)
             if sealed := _to_der(secret):
                 from kit.agent.decrypter import decrypted  # loads cryptography: not for every file
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+
+from kit.agent.encoding import Buffer
 
 # 8 MiB and about 20 ms. Who reads this process's memory has the keys anyway; the hash is for the passphrase.
 _COST = 2**13
@@ -18,10 +19,9 @@ _SALT = 16
 
 
 class Lock:
-    """Shut by `close`, opened by `open` after an `attempt` with the same passphrase."""
+    """Shut by `close`; opened by an `attempt` with the same passphrase, each `wait_s` after the last."""
 
-    def __init__(self, sleep: Callable[[float], None]) -> None:
-        self._sleep = sleep
+    def __init__(self) -> None:
         self._salt = self._hash = b""
         self._failures = 0
 
@@ -29,27 +29,27 @@ class Lock:
     def closed(self) -> bool:
         return bool(self._hash)
 
-    def prepare(self, passphrase: memoryview) -> tuple[bytes, bytes]:
-        """Salt and hash of a passphrase, for `close`; takes its time."""
-        salt = os.urandom(_SALT)
-        return salt, _digest(passphrase, salt)
+    @property
+    def wait_s(self) -> float:
+        """How long the next attempt has to wait."""
+        if not self._failures:
+            return 0.0
+        return min(_FIRST_WAIT_S * 2.0 ** (self._failures - 1), _LONGEST_WAIT_S)
 
-    def close(self, prepared: tuple[bytes, bytes]) -> None:
-        """Shut it."""
-        self._salt, self._hash = prepared
+    def close(self, passphrase: Buffer) -> None:
+        """Shut it; takes its time."""
+        self._salt = os.urandom(_SALT)
+        self._hash = _digest(passphrase, self._salt)
         self._failures = 0
 
-    def attempt(self, passphrase: memoryview) -> bool:
-        """Is it this passphrase? In a thread that may sleep; `open` follows in the loop."""
-        if self._failures:
-            self._sleep(min(_FIRST_WAIT_S * 2 ** (self._failures - 1), _LONGEST_WAIT_S))
+    def attempt(self, passphrase: Buffer) -> bool:
+        """Is it this passphrase? Then it is open."""
         fits = self.closed and hmac.compare_digest(_digest(passphrase, self._salt), self._hash)
         self._failures = 0 if fits else min(self._failures + 1, 16)
+        if fits:
+            self._salt = self._hash = b""
         return fits
 
-    def open(self) -> None:
-        self._salt = self._hash = b""
 
-
-def _digest(passphrase: memoryview, salt: bytes) -> bytes:
+def _digest(passphrase: Buffer, salt: bytes) -> bytes:
     return hashlib.scrypt(passphrase, salt=salt, n=_COST, r=8, p=1, dklen=32)

@@ -1,66 +1,41 @@
-"""What the agent can be asked to do, whatever the dialect of the question: policy first, then the keeper.
+"""What a worker does with the keys: who asks, policy, rate and confirmation first, then the keeper.
 
-An operation returns its result, or a `Later` where it takes longer than one client should make others wait.
-All of it runs in the event loop's thread, but for the work of a `Later`, which touches the keeper alone.
+Each operation is counted and written into the audit log, whatever its end, before it is answered. An
+operation returns its result, or a `Later` where it has to wait.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from kit.agent import keeper as keepers
 from kit.agent import policy
-from kit.agent.keeper import Candidate, Keeper, NoSuchKey
-from kit.agent.keystore import NAME_LIMIT, Entry, KeyStore
-from kit.agent.lock import Lock
-from kit.agent.schemes import KINDS, KeyType, Scheme
-from kit.core.errors import KitError, UsageError
+from kit.agent.answers import Refused
+from kit.agent.audit.act import Act
+from kit.agent.holding import Holding, NotNamed
+from kit.agent.keeper import NoSuchKey
+from kit.agent.keystore import Entry
+from kit.agent.later import Get, Later, Wait
+from kit.agent.peers import Peer
+from kit.agent.processes import messages
+from kit.agent.processes.tallies import (
+    DECRYPTED,
+    FAILED,
+    OPERATIONS,
+    REFUSALS,
+    REFUSED,
+    SIGNED,
+    Tallies,
+    count_time,
+)
+from kit.agent.schemes import KeyType, Scheme
+from kit.core.errors import KitError, Unavailable, UsageError
 
-# Lanes: what runs beside the event loop, each beside the others. Of what is BRIEF the loop does some itself.
-BRIEF, SIGN, ADD, GENERATE, UNLOCK = "brief", "sign", "add", "generate", "unlock"
-# P-256 and Ed25519 take 30 µs, about as much as handing over to a thread and back; P-384 takes 350 µs.
+# P-256 and Ed25519 take 30 µs, less than another round through the loop is worth; P-384 takes 350 µs.
 _QUICK_BITS = 256
-# RSA-3072 takes 0.9 ms, RSA-4096 two, RSA-8192 more than ten.
-_BRIEF_BITS = 3072
-
-Get = Callable[[], Any]
-
-
-class Later(NamedTuple):
-    """Work for a lane, then `finish` in the event loop, given how to get the work's result."""
-
-    lane: str
-    work: Get
-    finish: Callable[[Get], Any]
-
-
-def then(outcome: Any, step: Callable[[Any], Any]) -> Any:
-    """Do `step` with the outcome, now or when it is there."""
-    if isinstance(outcome, Later):
-        finish = outcome.finish
-        return Later(outcome.lane, outcome.work, lambda get: step(finish(get)))
-    return step(outcome)
-
-
-class Refused(KitError):
-    """The key's purposes do not allow it."""
-
-    def __init__(self, refusal: policy.Refusal) -> None:
-        super().__init__(refusal.why)
-        self.purpose = refusal.purpose
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a new key is to be held."""
-
-    name: str
-    purposes: tuple[str, ...]
-    lifetime_s: int = 0
-    name_is_unique: bool = True  # ssh-add gives a comment, which several keys may share
+_KEY_ID_SHOWN = 8
 
 
 class Log(Protocol):
@@ -69,165 +44,145 @@ class Log(Protocol):
     def event(self, event: str, **fields: object) -> None: ...
 
 
-@dataclass
-class Counters:
-    """Since the agent started."""
+class Audit(Protocol):
+    """Where acts go; `working` is false while the log must not be without one and cannot be written."""
 
-    signed: int = 0
-    decrypted: int = 0
-    refused: int = 0
-    failed: int = 0
+    @property
+    def working(self) -> bool: ...
+
+    def record(self, act: Act) -> None: ...
+
+
+class Client(NamedTuple):
+    """Whom an operation is for; `slot` is where the supervisor keeps account of the connection."""
+
+    peer: Peer
+    slot: int
+    admin: bool
+
+
+class _Use(NamedTuple):
+    """One use of a key."""
+
+    client: Client
+    entry: Entry
+    event: str
+    purpose: str
+    scheme: str
+    begun_ns: int
+
+    def act(self, result: str) -> Act:
+        """Its line in the audit log, if it ends now."""
+        peer, us = self.client.peer, (time.perf_counter_ns() - self.begun_ns) // 1000
+        key, purpose = self.entry.name, self.purpose
+        now_ns = time.time_ns()
+        return Act(now_ns, self.event, key, purpose, self.scheme, peer.uid, peer.pid, peer.name, result, us)
 
 
 class Operations:
-    """The keys and what is done with them."""
+    """The private operations of one worker."""
 
-    def __init__(
-        self, store: KeyStore, keeper: Keeper, lock: Lock, log: Log, clock: Callable[[], float]
-    ) -> None:
-        self.store, self.lock, self.counters = store, lock, Counters()
-        self._keeper, self._log, self._clock = keeper, log, clock
+    def __init__(self, holding: Holding, tallies: Tallies, index: int, audit: Audit, log: Log) -> None:
+        self.holding = holding
+        self._tallies, self._row = tallies, tallies.row(index)
+        self._audit, self._log = audit, log
 
-    def by_id(self, key_id: bytes) -> Entry:
-        return _known(self.store.by_id(key_id, self._clock()))
+    def find(self, client: Client, look: Callable[[Peer], Entry], event: str) -> Entry:
+        """The key; one that does not name the client is unknown to it, and to nobody else."""
+        try:
+            return look(client.peer)
+        except NotNamed:
+            self._log.event(
+                "refuse", uid=client.peer.uid, pid=client.peer.pid, why="the key does not name it"
+            )
+            self._missed(client, event, "denied")
+            raise
+        except NoSuchKey:
+            self._missed(client, event, "unknown")
+            raise
 
-    def by_blob(self, ssh_blob: bytes) -> Entry:
-        return _known(self.store.by_blob(ssh_blob, self._clock()))
-
-    def alive(self) -> list[Entry]:
-        now_s = self._clock()
-        return [entry for entry in self.store if entry.alive(now_s)]
-
-    def sign(self, entry: Entry, scheme: Scheme, claimed: str, content: bytes) -> Any:
+    def sign(self, client: Client, entry: Entry, scheme: Scheme, claimed: str, content: bytes) -> Any:
         """The signature in TLS's form, if the key's purposes allow this content."""
+        begun_ns = time.perf_counter_ns()
         public = entry.public
-        self._permit(entry, policy.decide(public, entry.purposes, claimed, scheme, content))
-        work = partial(self._keeper.sign, public.key_id, scheme, content)
-        finish = partial(self._signed, entry)
-        if public.key_type is not KeyType.RSA and public.bits <= _QUICK_BITS:
-            return finish(work)
-        return Later(_lane(entry), work, finish)
+        decision = policy.decide(public, entry.purposes, claimed, scheme, content)
+        use = _Use(client, entry, "sign", decision.purpose, scheme.name, begun_ns)
+        work = partial(self.holding.keeper.sign, public.key_id, scheme, content)
+        quick = public.key_type is not KeyType.RSA and public.bits <= _QUICK_BITS
+        return self._permitted(use, decision, work, quick)
 
-    def decrypt(self, entry: Entry, ciphertext: bytes) -> Any:
+    def decrypt(self, client: Client, entry: Entry, ciphertext: bytes) -> Any:
         """The plaintext; the length of a ciphertext is public, so a wrong one may be told."""
-        self._permit(entry, policy.decide_decrypt(entry.public, entry.purposes))
-        if len(ciphertext) != (entry.public.bits + 7) // 8:
+        begun_ns = time.perf_counter_ns()
+        decision = policy.decide_decrypt(entry.public, entry.purposes)
+        use = _Use(client, entry, "decrypt", "decrypt", "rsa_pkcs1", begun_ns)
+        if isinstance(decision, policy.Permit) and len(ciphertext) != (entry.public.bits + 7) // 8:
             raise UsageError(f"a ciphertext of {len(ciphertext)} bytes for a key of {entry.public.bits} bits")
-        work = partial(self._keeper.decrypt, entry.public.key_id, ciphertext)
-        return Later(_lane(entry), work, partial(self._decrypted, entry))
-
-    def add(self, wish: Wish, load: Callable[[], Candidate]) -> Later:
-        """Hold the key that `load` gives; the entry."""
-        return self._hold(ADD, "add", wish, load)
-
-    def generate(self, wish: Wish, kind: str) -> Later:
-        """Make a key; the entry."""
-        if kind not in KINDS:
-            raise UsageError(f"no kind of key is called {kind!r}, there are {', '.join(KINDS)}")
-        return self._hold(GENERATE, "generate", wish, partial(keepers.generate, kind))
-
-    def remove(self, entry: Entry, event: str = "remove") -> None:
-        self._keeper.forget(entry.public.key_id)
-        self.store.drop(entry.public.key_id)
-        self._log.event(event, key=entry.name)
-
-    def expire(self) -> None:
-        """Forget the keys whose time has come."""
-        if self.store.next_expiry_s:
-            for entry in self.store.expired(self._clock()):
-                self.remove(entry, "expire")
-
-    def until_expiry_s(self) -> float | None:
-        """How long until `expire` has something to do; None for never."""
-        next_s = self.store.next_expiry_s
-        return max(0.0, next_s - self._clock()) if next_s else None
-
-    def close_lock(self, passphrase: memoryview) -> Later:
-        """Lock the agent."""
-        if self.lock.closed:
-            raise UsageError("the agent is locked already")
-        return Later(UNLOCK, partial(self.lock.prepare, passphrase), self._locked)
-
-    def open_lock(self, passphrase: memoryview) -> Later:
-        """Unlock the agent."""
-        if not self.lock.closed:
-            raise UsageError("the agent is not locked")
-        return Later(UNLOCK, partial(self.lock.attempt, passphrase), self._unlocked)
+        work = partial(self.holding.keeper.decrypt, entry.public.key_id, ciphertext)
+        return self._permitted(use, decision, work, quick=False)
 
     def note_failure(self, request: str, error: KitError) -> None:
         """Log a request that came to nothing, unless its refusal is in the log already."""
-        if not isinstance(error, Refused):
+        if not isinstance(error, Refused | NotNamed):
             self._log.event("fail", request=request, why=str(error))
 
-    def _permit(self, entry: Entry, decision: policy.Permit | policy.Refusal) -> None:
+    def _permitted(self, use: _Use, decision: policy.Permit | policy.Refusal, work: Get, quick: bool) -> Any:
         if isinstance(decision, policy.Refusal):
-            entry.refused += 1
-            self.counters.refused += 1
-            self._log.event("refuse", key=entry.name, purpose=decision.purpose, why=decision.why)
-            raise Refused(decision)
+            raise self._refuse(use, "refused", decision)
+        if not self._audit.working:
+            raise Unavailable("the audit log cannot be written, and no key is used without it")
+        if use.entry.limited:
+            question = partial(messages.Take, key_id=use.entry.public.key_id)
+            return Later(Wait.ZYGOTE, question, partial(self._rated, use, work, quick))
+        return self._confirmed(use, work, quick)
 
-    def _signed(self, entry: Entry, get: Get) -> bytes:
-        signature: bytes = self._result(get)
-        entry.signed += 1
-        self.counters.signed += 1
-        return signature
+    def _rated(self, use: _Use, work: Get, quick: bool, get: Get) -> Any:
+        if not get().good:
+            refusal = policy.Refusal(use.purpose, "the key has made as many signatures as its rate allows")
+            raise self._refuse(use, "refused", refusal)
+        return self._confirmed(use, work, quick)
 
-    def _decrypted(self, entry: Entry, get: Get) -> bytes:
-        plaintext: bytes = self._result(get)
-        entry.decrypted += 1
-        self.counters.decrypted += 1
-        return plaintext
+    def _confirmed(self, use: _Use, work: Get, quick: bool) -> Any:
+        if not use.entry.confirm:
+            return self._do(use, work, quick)
+        question = partial(
+            messages.Confirm, key_name=use.entry.name, purpose=use.purpose, slot=use.client.slot
+        )
+        return Later(Wait.SUPERVISOR, question, partial(self._answered, use, work, quick))
 
-    def _result(self, get: Get) -> Any:
+    def _answered(self, use: _Use, work: Get, quick: bool, get: Get) -> Any:
+        if not get().good:
+            refusal = policy.Refusal(use.purpose, "the use of the key was not confirmed")
+            raise self._refuse(use, "refused", refusal)
+        return self._do(use, work, quick)
+
+    def _do(self, use: _Use, work: Get, quick: bool) -> Any:
+        finish = partial(self._done, use)
+        return finish(work) if quick else Later(Wait.TURN, work, finish)
+
+    def _done(self, use: _Use, get: Get) -> bytes:
         try:
-            return get()
+            result: bytes = get()
         except KitError:
-            self.counters.failed += 1
+            self._row.cells[FAILED] += 1
+            self._audit.record(use.act("failed"))
             raise
+        act = use.act("done")
+        self._audit.record(act)
+        columns = self._row.key(use.entry.slot)
+        columns[SIGNED if use.event == "sign" else DECRYPTED] += 1
+        self._tallies.client(use.client.slot)[OPERATIONS] += 1
+        count_time(columns, act.microseconds)
+        return result
 
-    def _hold(self, lane: str, event: str, wish: Wish, make: Callable[[], Candidate]) -> Later:
-        wish = replace(wish, purposes=policy.parse_purposes(wish.purposes))
-        if len(wish.name.encode()) > NAME_LIMIT:
-            raise UsageError(f"a name of more than {NAME_LIMIT} bytes")
+    def _refuse(self, use: _Use, result: str, refusal: policy.Refusal) -> Refused:
+        self._row.key(use.entry.slot)[REFUSED] += 1
+        self._tallies.client(use.client.slot)[REFUSALS] += 1
+        self._log.event("refuse", key=use.entry.name, purpose=refusal.purpose, why=refusal.why)
+        self._audit.record(use.act(result))
+        return Refused(refusal)
 
-        def work() -> Candidate:
-            candidate = make()
-            if "decrypt" in wish.purposes:
-                keepers.check_decrypts(candidate)
-            return candidate
-
-        return Later(lane, work, partial(self._held, event, wish))
-
-    def _held(self, event: str, wish: Wish, get: Get) -> Entry:
-        candidate: Candidate = get()
-        now_s = self._clock()
-        if wish.name_is_unique:
-            self.store.check_name(wish.name, candidate.public.key_id, now_s)
-        expires_s = now_s + wish.lifetime_s if wish.lifetime_s else 0
-        entry = Entry(wish.name, candidate.public, wish.purposes, now_s, expires_s)
-        self.store.put(entry)
-        self._keeper.hold(candidate)
-        purposes = ",".join(entry.purposes)
-        self._log.event(event, key=entry.name, kind=entry.public.kind, purposes=purposes)
-        return entry
-
-    def _locked(self, get: Get) -> None:
-        self.lock.close(get())
-        self._log.event("lock")
-
-    def _unlocked(self, get: Get) -> bool:
-        fits: bool = get()
-        if fits:
-            self.lock.open()
-        self._log.event("unlock" if fits else "wrong-passphrase")
-        return fits
-
-
-def _known(entry: Entry | None) -> Entry:
-    if entry is None:
-        raise NoSuchKey("the agent does not hold this key")
-    return entry
-
-
-def _lane(entry: Entry) -> str:
-    return BRIEF if entry.public.bits <= _BRIEF_BITS else SIGN
+    def _missed(self, client: Client, event: str, result: str) -> None:
+        """A key was asked for that is not there, or not for this client."""
+        peer = client.peer
+        self._audit.record(Act(time.time_ns(), event, "", "", "", peer.uid, peer.pid, peer.name, result, 0))

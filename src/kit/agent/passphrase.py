@@ -61,6 +61,17 @@ class FromTerminal:
             os.close(terminal)
 
 
+class Nobody:
+    """Where nobody can be asked: a service that reads its configuration."""
+
+    tries = 1
+
+    def ask(self, what: str) -> bytearray:
+        raise UsageError(
+            "it is encrypted, and a service has nobody to ask", hint="add it with 'kit agent add'"
+        )
+
+
 def source(descriptor: int | None) -> Passphrases:
     """What --passphrase-fd says, or the terminal."""
     return FromTerminal() if descriptor is None else FromDescriptor(descriptor)

@@ -39,3 +39,9 @@ class Allowed:
 
 
 NOBODY = Allowed()
+
+
+def spelled(allowed: Allowed) -> tuple[str, ...]:
+    """As a configuration names them: "uid:0", "gid:8"."""
+    uids, gids = sorted(allowed.uids), sorted(allowed.gids)
+    return (*(f"uid:{uid}" for uid in uids), *(f"gid:{gid}" for gid in gids))

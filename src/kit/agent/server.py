@@ -1,60 +1,87 @@
-"""The agent's event loop: sockets on one side, the service's messages on the other; it understands neither.
+"""A worker's event loop: clients' sockets on one side, the service's messages on the other; it understands
+neither.
 
-One thread does everything with sockets. What takes long runs in a lane and comes back through a pipe.
-Whatever goes wrong with one client, a bug in an answer included, ends that client's connection and no other.
+One thread does everything. What takes long waits for its turn, and one piece of it is done between two looks
+at the sockets, so that it keeps nobody waiting for longer than that. Whatever goes wrong with one client, a
+bug in an answer included, ends that client's connection and no other.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import selectors
 import socket
-import struct
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from kit.agent.connection import Closed, Connection
-from kit.agent.lanes import Lanes
-from kit.agent.listener import Listener
-from kit.agent.operations import ADD, BRIEF, GENERATE, SIGN, UNLOCK, Later, Log
+from kit.agent.fault import place
+from kit.agent.later import Get, Later, Wait
+from kit.agent.operations import Client, Log
+from kit.agent.processes.recorder import Recorder
+from kit.agent.processes.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies
 from kit.agent.service import Service
 from kit.agent.startup import Limits
-from kit.core.errors import ProtocolError
+from kit.core.errors import ProtocolError, Unavailable
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _BUFFER = 64 * 1024
-_UCRED = struct.Struct("iII")  # pid, uid, gid; unix(7)
-_ACCEPT_AT_ONCE = 16
 # Deadlines are looked at this often, while there are any.
 _TICK_S = 0.25
 _DRAIN_S = 2.0
 # epoll's clock stands still while the machine sleeps, and its timeout has an end (24 days).
 _LONGEST_WAIT_S = 60.0
-_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Questions(Protocol):
+    """The way to the other processes: ask, and `then` is given how to get the reply."""
+
+    def ask(self, wait: Wait, question: Callable[[int], Any], then: Callable[[Get], None]) -> None: ...
+
+
+class Wakes:
+    """What a loop waits with; a worker makes it while it still may."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.read_fd, self.write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server needs beside the service."""
+
+    wakes: Wakes
+    questions: Questions
+    recorder: Recorder
+    tallies: Tallies
+    index: int
+    limits: Limits
+    log: Log
 
 
 class Server:
-    """Serves one listener until it is told to stop."""
+    """Serves the clients that it is given until it is told to stop."""
 
-    def __init__(self, listener: Listener, service: Service, limits: Limits, log: Log) -> None:
-        self._listener, self._service, self._limits, self._log = listener, service, limits, log
-        self._selector = selectors.DefaultSelector()
+    def __init__(self, service: Service, around: Surroundings) -> None:
+        self._service, self._questions, self._recorder = service, around.questions, around.recorder
+        self._limits, self._log = around.limits, around.log
+        self._tallies, self._cells = around.tallies, around.tallies.row(around.index).cells
+        self._wakes, self._selector = around.wakes, around.wakes.selector
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()  # those with a deadline
         self._buffer = memoryview(bytearray(_BUFFER))
-        self._users = {0, os.geteuid()}
-        self._stop_s = self._accept_again_s = 0.0
-        self._wake_read, self.wake_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        cores = len(os.sched_getaffinity(0))
-        self._brief: list[tuple[Connection, Later]] = []
+        self._stop_s = 0.0
+        self._stopping = False
+        self._accepted = 0
+        self._turns: deque[tuple[Connection, Later]] = deque()
+        self._unsettled: deque[tuple[int, Connection, bytearray]] = deque()  # until their record is written
         self._again: list[Connection] = []  # those who sent ahead
-        widths = {BRIEF: max(1, cores - 1), SIGN: cores, ADD: 1, GENERATE: 1, UNLOCK: 1}
-        self._lanes = Lanes(widths, self.wake_fd)
-        self.watch(self._wake_read, self._woken)
-        self.watch(listener.socket, self._accept)
+        self.watch(self._wakes.read_fd, self._woken)
 
     def watch(self, source: Any, callback: Callable[[], None]) -> None:
         """Call back when there is something to read."""
@@ -65,33 +92,59 @@ class Server:
 
     def run(self) -> None:
         """Serve until asked to stop, then finish the answers in flight."""
-        operations = self._service.operations
+        holding = self._service.operations.holding
         while not (self._stop_s and self._drained()):
-            for key, _ in self._selector.select(self._timeout_s() if self._may_sleep() else 0):
+            idle = not self._again and not self._turns
+            for key, _ in self._selector.select(self._timeout_s() if idle else 0):
                 key.data()
-            self._read_again()
-            self._do_brief()
-            self._collect()
-            if self._waiting or self._accept_again_s:
+            if self._again:
+                self._read_again()
+            if self._turns:
+                self._take_turn()
+            if self._waiting:
                 self._tick(time.monotonic())
-            operations.expire()
-            if self._service.stopping and not self._stop_s:
+            holding.expire()
+            if self._stopping and not self._stop_s:
                 self._stop()
-
-    def _may_sleep(self) -> bool:
-        return not self._again and self._lanes.may_sleep()
 
     def ask_to_stop(self) -> None:
         """Stop soon; may be called by a signal's handler, in the middle of anything."""
-        self._service.stopping = True
+        self._stopping = True
+
+    def serve(self, descriptor: int, client: Client) -> None:
+        """A connected client, from now on."""
+        peer = socket.socket(fileno=descriptor)
+        peer.setblocking(False)
+        self._accepted += 1
+        self._cells[SERVED] += 1
+        connection = Connection(peer, self._accepted, self._limits.message_bytes, client)
+        self._connections.add(connection)
+        self._await(connection, _READ)
+
+    def settle(self) -> None:
+        """More of the audit log is written, or it cannot be: let go of the answers that waited for it."""
+        while self._unsettled and self._unsettled[0][0] <= self._recorder.written:
+            _, connection, answer = self._unsettled.popleft()
+            self._guard(connection, partial(self._let_go, answer))
+        if self._recorder.working:
+            return
+        error = Unavailable("the audit log cannot be written, and no key is used without it")
+        while self._unsettled:
+            _, connection, answer = self._unsettled.popleft()
+            answer[:] = bytes(len(answer))
+            self._guard(connection, partial(self._refuse, error))
+
+    def _let_go(self, answer: bytearray, connection: Connection) -> None:
+        connection.busy = False
+        if connection in self._connections:
+            self._send(connection, answer)
+
+    def _refuse(self, error: Unavailable, connection: Connection) -> None:
+        self._let_go(self._service.refuse(connection.message, error), connection)
 
     def _stop(self) -> None:
-        """Accept nobody any more, read no more, and end when what is in flight is out."""
+        """Read no more, and end when what is in flight is out."""
         self._stop_s = time.monotonic() + _DRAIN_S
-        if not self._accept_again_s:
-            self._selector.unregister(self._listener.socket)
-        self._accept_again_s = 0.0
-        self._listener.close()
         for connection in tuple(self._connections):
             if not connection.busy and not connection.writing:
                 self._close(connection)
@@ -100,49 +153,10 @@ class Server:
         return not self._connections or time.monotonic() > self._stop_s
 
     def _timeout_s(self) -> float | None:
-        if self._waiting or self._stop_s or self._accept_again_s:
+        if self._waiting or self._stop_s:
             return _TICK_S
-        expiry_s = self._service.operations.until_expiry_s()
+        expiry_s = self._service.operations.holding.until_expiry_s()
         return None if expiry_s is None else min(expiry_s, _LONGEST_WAIT_S)
-
-    def _accept(self) -> None:
-        for _ in range(_ACCEPT_AT_ONCE):
-            try:
-                client, _ = self._listener.socket.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _NO_DESCRIPTORS:
-                    self._pause_accepting()
-                return  # otherwise the client went away before it was accepted
-            self._welcome(client)
-
-    def _welcome(self, client: socket.socket) -> None:
-        traffic = self._service.traffic
-        pid, uid, _ = _UCRED.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        if uid not in self._users:
-            traffic.rejected += 1
-            self._log.event("reject", uid=uid, pid=pid, why="another user")
-            client.close()
-            return
-        if len(self._connections) >= self._limits.connections:
-            # Told at once, a client can do something; in the backlog it would hang. Old ones are served.
-            traffic.rejected += 1
-            self._log.event("reject", uid=uid, pid=pid, why="too many connections")
-            client.close()
-            return
-        client.setblocking(False)
-        traffic.accepted += 1
-        connection = Connection(client, traffic.accepted, self._limits.message_bytes)
-        self._connections.add(connection)
-        traffic.connections = len(self._connections)
-        self._await(connection, _READ)
-
-    def _pause_accepting(self) -> None:
-        """Without a descriptor to accept with, the listener would be ready for ever."""
-        self._selector.unregister(self._listener.socket)
-        self._accept_again_s = time.monotonic() + _TICK_S
-        self._log.event("pause", why="no descriptor left")
 
     def _await(self, connection: Connection, interest: int) -> None:
         """Be told when the connection is ready for reading, or writing, or (0) neither."""
@@ -163,11 +177,11 @@ class Server:
         except (Closed, ConnectionError):
             self._close(connection)
         except ProtocolError as error:
-            self._service.traffic.malformed += 1
+            self._cells[MALFORMED] += 1
             self._log.event("malformed", connection=connection.number, why=str(error))
             self._close(connection)
         except Exception as error:  # noqa: BLE001 - a bug costs one client; its text may hold content
-            self._log.event("bug", connection=connection.number, error=type(error).__name__, at=_place(error))
+            self._log.event("bug", connection=connection.number, error=type(error).__name__, at=place(error))
             self._close(connection)
 
     def _ready(self, connection: Connection) -> None:
@@ -189,17 +203,23 @@ class Server:
         if connection.due_s:
             self._set_due(connection, 0)
         connection.message = message
-        answer = self._service.handle(message)
+        self._answer(connection, self._service.handle(message, connection.client))
+
+    def _answer(self, connection: Connection, answer: bytearray | Later) -> None:
         if isinstance(answer, Later):
             connection.busy = True
-            if answer.lane == BRIEF:
-                self._brief.append((connection, answer))
+            if answer.wait is Wait.TURN:
+                self._turns.append((connection, answer))
             else:
-                self._lanes.submit(answer.lane, (connection, answer), answer.work)
+                then = partial(self._told, connection, answer)
+                self._questions.ask(answer.wait, answer.work, then)
+        elif self._recorder.unsettled:
+            connection.busy = True
+            self._unsettled.append((self._recorder.sent, connection, answer))
         else:
-            self._reply(connection, answer)
+            self._send(connection, answer)
 
-    def _reply(self, connection: Connection, answer: bytearray) -> None:
+    def _send(self, connection: Connection, answer: bytearray) -> None:
         connection.wipe_message()
         connection.send(answer)
         self._sent(connection)
@@ -226,35 +246,29 @@ class Server:
             if connection in self._connections and connection.sent_ahead and not connection.busy:
                 self._guard(connection, self._read)
 
-    def _do_brief(self) -> None:
-        """Do one piece of brief work here, and give the others to the lane.
+    def _take_turn(self) -> None:
+        """One piece of what takes long."""
+        connection, later = self._turns.popleft()
+        self._told(connection, later, later.work)
 
-        For a single client no thread has to wake, and for many the loop's core signs, too.
-        """
-        if not self._brief:
-            return
-        (connection, later), *others = self._brief
-        self._brief = []
-        for other in others:
-            self._lanes.submit(BRIEF, other, other[1].work)
-        self._guard(connection, partial(self._finish, later, later.work))
+    def _told(self, connection: Connection, later: Later, get: Get) -> None:
+        self._guard(connection, partial(self._finish, later, get))
 
-    def _woken(self) -> None:
-        os.read(self._wake_read, 4096)
-
-    def _collect(self) -> None:
-        for (connection, later), get in self._lanes.collect():
-            self._guard(connection, partial(self._finish, later, get))
-
-    def _finish(self, later: Later, get: Callable[[], Any], connection: Connection) -> None:
-        """What was done counts, though the client may be gone."""
+    def _finish(self, later: Later, get: Get, connection: Connection) -> None:
+        """What was done counts, though the client may be gone; what would come next is not begun then."""
         connection.busy = False
         try:
             answer = later.finish(get)
-        finally:
+        except BaseException:
             connection.wipe_message()
+            raise
         if connection in self._connections:
-            self._reply(connection, answer)
+            self._answer(connection, answer)
+        else:
+            connection.wipe_message()
+
+    def _woken(self) -> None:
+        os.read(self._wakes.read_fd, 4096)
 
     def _set_due(self, connection: Connection, within_s: float) -> None:
         if within_s:
@@ -269,24 +283,14 @@ class Server:
             why = "an answer unread" if connection.writing else "a message half sent"
             self._log.event("timeout", connection=connection.number, why=why)
             self._close(connection)
-        if self._accept_again_s and now_s > self._accept_again_s:
-            self._accept_again_s = 0.0
-            self.watch(self._listener.socket, self._accept)
 
     def _close(self, connection: Connection) -> None:
         if connection not in self._connections:
             return
         self._connections.discard(connection)
         self._waiting.discard(connection)
-        self._service.traffic.connections = len(self._connections)
+        self._cells[CLOSED] += 1
+        self._tallies.client(connection.client.slot)[GONE] = 1
         if connection.interest:
             self._selector.unregister(connection.socket)
         connection.close()
-
-
-def _place(error: Exception) -> str:
-    """Where it was raised; no text of the error, which may quote what a client sent."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"  # noqa: PTH119

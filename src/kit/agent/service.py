@@ -1,193 +1,160 @@
-"""A message in, its answer out: typed request, operation, encoded answer, in both dialects of the protocol.
+"""A worker's answers: a message in, its answer out, in both dialects of the protocol.
 
-What may be asked while the agent is locked stands in the table at the end of this file, and nowhere else.
-What breaks the encoding raises ProtocolError, and the server ends that connection.
+Who may ask what, whether while the agent is locked, and who answers stands in the table at the end of this
+file, and nowhere else. What breaks the encoding raises ProtocolError, and the server ends that connection.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from kit import __version__
-from kit.agent import extension, keeper, ssh_keys, wire
-from kit.agent.conversion import rsa_to_der
-from kit.agent.encoding import Buffer
-from kit.agent.extension import Failure, Measure, Status
-from kit.agent.keeper import Candidate, NoSuchKey, OperationFailed
-from kit.agent.keystore import Entry, StoreFull
-from kit.agent.operations import Later, Operations, Refused, Wish, then
-from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED
+from kit.agent import answers, extension, ssh_keys, wire
+from kit.agent.answers import Locked, NotAdministrator
+from kit.agent.keystore import Entry
+from kit.agent.later import Get, Later, Wait, then
+from kit.agent.operations import Client, Operations
+from kit.agent.processes import messages
 from kit.agent.schemes import BY_NAME, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType, Scheme
+from kit.agent.state import State
 from kit.core.errors import KitError, Unavailable, UsageError
 from kit.core.framing import frame
 
-
-class Locked(KitError):
-    """The agent is locked."""
-
-
-@dataclass
-class Traffic:
-    """What the server counts, for the status."""
-
-    connections: int = 0
-    accepted: int = 0
-    malformed: int = 0
-    rejected: int = 0
+# A key of RSA's largest size with its names takes 8 KiB, a passphrase 4.
+_FORWARD_LIMIT = 16 * 1024
 
 
 class Service:
     """Answers messages; knows no socket."""
 
-    def __init__(self, operations: Operations, started_s: float, measures: tuple[Measure, ...]) -> None:
+    def __init__(self, operations: Operations, state: State) -> None:
         self.operations = operations
-        self.traffic = Traffic()
-        self.stopping = False
-        self._started_s, self._measures = started_s, measures
+        self._holding = operations.holding
+        self._state = state
 
-    def handle(self, message: bytearray) -> bytearray | Later:
+    def handle(self, message: bytearray, client: Client) -> bytearray | Later:
         """The framed answer, or work whose `finish` makes it. `message` must live until then."""
         request = wire.parse_request(message)
         rule = _RULES[type(request)]
-        if self.operations.lock.closed and not rule.while_locked:
-            return _failed(request, Locked("the agent is locked"))
-        return self._conclude(request, partial(rule.answer, self, request))
+        if self._holding.locked and not rule.while_locked:
+            return answers.failed(request, Locked("the agent is locked"))
+        if rule.administrator and not client.admin:
+            return self._conclude(request, partial(_not_permitted, request))
+        if rule.answer is None:
+            return self._conclude(request, partial(_forward, message, client))
+        return self._conclude(request, partial(rule.answer, self, request, client))
 
-    def _conclude(self, request: wire.Request, step: Callable[[], Any]) -> bytearray | Later:
+    def refuse(self, message: bytearray, error: KitError) -> bytearray:
+        """The answer that says this error to whoever sent the message."""
+        return answers.failed(wire.parse_request(message), error)
+
+    def _conclude(self, request: wire.Request, step: Get) -> bytearray | Later:
         try:
             outcome = step()
         except KitError as error:
             self.operations.note_failure(type(request).__name__, error)
-            return _failed(request, error)
+            return answers.failed(request, error)
         if isinstance(outcome, Later):
             finish = outcome.finish
-            return Later(outcome.lane, outcome.work, lambda get: self._conclude(request, lambda: finish(get)))
-        return frame(*outcome)
+            return Later(outcome.wait, outcome.work, lambda get: self._conclude(request, lambda: finish(get)))
+        return outcome if isinstance(outcome, bytearray) else frame(*outcome)
 
     # kit's own messages.
 
-    def sign(self, request: extension.Sign) -> Any:
-        entry = self.operations.by_id(request.key_id)
+    def sign(self, request: extension.Sign, client: Client) -> Any:
         if request.scheme not in SCHEMES:
             raise UsageError(f"no signature scheme {request.scheme:#06x}")
+        entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "sign")
         scheme = SCHEMES[request.scheme]
-        outcome = self.operations.sign(entry, scheme, request.purpose, request.content)
-        return then(outcome, lambda signature: _answer(request, extension.Signature(signature)))
+        outcome = self.operations.sign(client, entry, scheme, request.purpose, request.content)
+        return then(outcome, lambda signature: answers.done(request, extension.Signature(signature)))
 
-    def decrypt(self, request: extension.Decrypt) -> Any:
-        entry = self.operations.by_id(request.key_id)
-        outcome = self.operations.decrypt(entry, request.ciphertext)
-        return then(outcome, lambda plain: _answer(request, extension.Plaintext(memoryview(plain))))
+    def decrypt(self, request: extension.Decrypt, client: Client) -> Any:
+        entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "decrypt")
+        outcome = self.operations.decrypt(client, entry, request.ciphertext)
+        return then(outcome, lambda plain: answers.done(request, extension.Plaintext(memoryview(plain))))
 
-    def generate(self, request: extension.Generate) -> Any:
-        wish = Wish(request.key_name, request.purposes or GENERATED_DEFAULT, request.lifetime_s)
-        return then(self.operations.generate(wish, request.kind), partial(_listed, request))
+    def list(self, request: extension.List, client: Client) -> Any:
+        """An administrator sees every key, others those that name them."""
+        alive = self._holding.alive()
+        seen = [entry for entry in alive if client.admin or entry.peers.admits(client.peer)]
+        return answers.listed(request, seen, self._state.counts)
 
-    def add(self, request: extension.Add) -> Any:
-        wish = Wish(request.key_name, request.purposes or ADDED_DEFAULT, request.lifetime_s)
-        outcome = self.operations.add(wish, partial(keeper.load, request.private_key))
-        return then(outcome, partial(_listed, request))
+    def status(self, request: extension.GetStatus, _client: Client) -> Any:
+        return answers.done(request, self._state.status(len(self._holding.alive()), self._holding.locked))
 
-    def list(self, request: extension.List) -> Any:
-        return _listed(request, *self.operations.alive())
+    def metrics(self, request: extension.GetMetrics, _client: Client) -> Any:
+        return answers.done(request, self._state.metrics(self._holding.alive()))
 
-    def remove(self, request: extension.Remove) -> Any:
-        self.operations.remove(self.operations.by_id(request.key_id))
-        return _answer(request, extension.Done())
+    def peers(self, request: extension.GetPeers, _client: Client) -> Any:
+        return _ask(messages.Who, lambda reply: answers.done(request, _peer_list(reply)))
 
-    def status(self, request: extension.GetStatus) -> Any:
-        counters, traffic = self.operations.counters, self.traffic
-        answer = extension.AgentStatus(
-            version=__version__,
-            pid=os.getpid(),
-            started_s=int(self._started_s),
-            locked=self.operations.lock.closed,
-            keys=len(self.operations.alive()),
-            connections=traffic.connections,
-            accepted=traffic.accepted,
-            signed=counters.signed,
-            decrypted=counters.decrypted,
-            refused=counters.refused,
-            failed=counters.failed,
-            malformed=traffic.malformed,
-            rejected=traffic.rejected,
-            measures=self._measures,
-        )
-        return _answer(request, answer)
+    def reload(self, request: extension.Reload, client: Client) -> Any:
+        question = partial(messages.ReadAgain, slot=client.slot)
+        return _ask(question, lambda reply: answers.done(request, _report(reply)))
 
-    def stop(self, request: extension.Stop) -> Any:
-        self.stopping = True
-        return _answer(request, extension.Done())
+    def stop(self, request: extension.Stop, client: Client) -> Any:
+        """Answered when the socket is free for another agent."""
+        question = partial(messages.End, slot=client.slot)
+        return _ask(question, lambda _reply: answers.done(request, extension.Done()))
 
     # The SSH agent protocol's.
 
-    def identities(self, _request: wire.RequestIdentities) -> Any:
-        entries = [] if self.operations.lock.closed else self.operations.alive()
-        return [wire.identities_answer([(entry.public.ssh_blob, entry.name) for entry in entries])]
+    def identities(self, _request: wire.RequestIdentities, client: Client) -> Any:
+        """Those that the client may use; none while the agent is locked."""
+        alive = [] if self._holding.locked else self._holding.alive()
+        mine = [entry for entry in alive if entry.peers.admits(client.peer)]
+        return [wire.identities_answer([(entry.public.ssh_blob, entry.name) for entry in mine])]
 
-    def ssh_sign(self, request: wire.SignRequest) -> Any:
-        entry = self.operations.by_blob(request.key_blob)
+    def ssh_sign(self, request: wire.SignRequest, client: Client) -> Any:
+        entry = self.operations.find(client, partial(self._holding.by_blob, request.key_blob), "sign")
         scheme = _ssh_scheme(entry, request.flags)
         name = ssh_keys.signature_format(entry.public, scheme)
-        outcome = self.operations.sign(entry, scheme, "", request.content)
+        outcome = self.operations.sign(client, entry, scheme, "", request.content)
         return then(outcome, lambda s: [wire.sign_response(name, ssh_keys.signature_blob(entry.public, s))])
 
-    def ssh_add(self, request: wire.AddIdentity) -> Any:
-        wish = Wish(request.comment, SSH_ADDED, request.lifetime_s, name_is_unique=False)
-        return then(self.operations.add(wish, partial(_load_ssh, request)), _success)
-
-    def ssh_remove(self, request: wire.RemoveIdentity) -> Any:
-        self.operations.remove(self.operations.by_blob(request.key_blob))
-        return _success()
-
-    def ssh_remove_all(self, _request: wire.RemoveAllIdentities) -> Any:
-        for entry in self.operations.alive():
-            self.operations.remove(entry)
-        return _success()
-
-    def ssh_lock(self, request: wire.Lock) -> Any:
-        return then(self.operations.close_lock(request.passphrase), _success)
-
-    def ssh_unlock(self, request: wire.Unlock) -> Any:
-        fits = self.operations.open_lock(request.passphrase)
-        return then(fits, lambda fits: [wire.success() if fits else wire.failure()])
-
-    def query(self, _request: wire.Query) -> Any:
+    def query(self, _request: wire.Query, _client: Client) -> Any:
         return [wire.query_response()]
 
-    def unsupported(self, request: wire.Unsupported) -> Any:
+    def unsupported(self, request: wire.Unsupported, _client: Client) -> Any:
         raise UsageError(request.why)
 
 
-def _answer(request: extension.Request, answer: extension.Answer) -> list[Buffer]:
-    return [wire.extension_response(request.name, b""), *extension.encode_answer(answer)]
+def _not_permitted(_request: wire.Request) -> Any:
+    raise NotAdministrator("only an administrator of the agent may ask for this")
 
 
-def _listed(request: extension.Request, *entries: Entry) -> list[Buffer]:
-    rows = tuple(
-        extension.KeyRecord(
-            key_name=entry.name,
-            kind=entry.public.kind,
-            spki=entry.public.spki,
-            ssh_blob=entry.public.ssh_blob,
-            purposes=entry.purposes,
-            added_s=int(entry.added_s),
-            expires_s=int(entry.expires_s),
-            signed=entry.signed,
-            decrypted=entry.decrypted,
-            refused=entry.refused,
-        )
-        for entry in entries
-    )
-    return _answer(request, extension.KeyList(rows))
+def _forward(message: bytearray, client: Client) -> Later:
+    """Have the zygote answer, word for word."""
+    if len(message) > _FORWARD_LIMIT:
+        raise UsageError(f"a message of {len(message)} bytes, where {_FORWARD_LIMIT} are enough for any key")
+    peer = client.peer
+
+    def question(number: int) -> messages.Forward:
+        return messages.Forward(number, peer.uid, peer.pid, peer.name, memoryview(message))
+
+    return Later(Wait.ZYGOTE, question, lambda get: bytearray(get().message))
 
 
-def _success(_result: object = None) -> list[Buffer]:
-    return [wire.success()]
+def _ask(question: Callable[..., Any], step: Callable[[messages.Reply], Any]) -> Later:
+    """Ask the supervisor."""
+
+    def finish(get: Get) -> Any:
+        reply: messages.Reply = get()
+        if not reply.good:
+            raise Unavailable(bytes(reply.message).decode(errors="replace"))
+        return step(reply)
+
+    return Later(Wait.SUPERVISOR, question, finish)
+
+
+def _peer_list(reply: messages.Reply) -> extension.PeerList:
+    return extension.PeerList(messages.parse(reply.message).peers)
+
+
+def _report(reply: messages.Reply) -> extension.ReloadReport:
+    return extension.ReloadReport(messages.parse(reply.message).keys)
 
 
 def _ssh_scheme(entry: Entry, flags: int) -> Scheme:
@@ -201,68 +168,33 @@ def _ssh_scheme(entry: Entry, flags: int) -> Scheme:
     return SSH_RSA_FLAGS[flags][1]
 
 
-def _load_ssh(request: wire.AddIdentity) -> Candidate:
-    """The key of an SSH message; its private half must make the public one that the message names."""
-    der = ssh_keys.enclose(request)
-    if der is None:
-        with rsa_to_der(request.parts) as converted:
-            candidate = keeper.load(converted)
-    else:
-        try:
-            candidate = keeper.load(der)
-        finally:
-            der[:] = bytes(len(der))
-    if candidate.public.ssh_blob != ssh_keys.named_public(request):
-        raise UsageError("the private and the public half of this key do not fit")
-    return candidate
-
-
-# In this order: the first class that an error is an instance of tells its status on the wire.
-_STATUS: tuple[tuple[type[KitError], Status], ...] = (
-    (Refused, Status.REFUSED),
-    (Locked, Status.LOCKED),
-    (NoSuchKey, Status.UNKNOWN_KEY),
-    (OperationFailed, Status.FAILED),
-    (StoreFull, Status.UNAVAILABLE),
-    (Unavailable, Status.UNAVAILABLE),
-    (KitError, Status.MALFORMED),
-)
-
-
-def _failed(request: wire.Request, error: KitError) -> bytearray:
-    if isinstance(request, wire.Unsupported) and request.is_extension:
-        # The draft: an extension that is not known is answered as a message that is not known.
-        return frame(wire.failure())
-    if not isinstance(request, extension.Request):
-        return frame(wire.failure())
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    failure = Failure(status, str(error), getattr(error, "purpose", ""))
-    return frame(wire.extension_response(request.name, b""), *extension.encode_answer(failure))
-
-
 class _Rule(NamedTuple):
-    """Who answers a request, and whether that is so while the agent is locked."""
+    """Who answers a request (None: the zygote), whether while the agent is locked, and who may ask."""
 
-    answer: Callable[[Service, Any], Any]
+    answer: Callable[[Service, Any, Client], Any] | None
     while_locked: bool
+    administrator: bool
 
 
 _RULES: dict[type[object], _Rule] = {
-    extension.Sign: _Rule(Service.sign, False),
-    extension.Decrypt: _Rule(Service.decrypt, False),
-    extension.Generate: _Rule(Service.generate, False),
-    extension.Add: _Rule(Service.add, False),
-    extension.List: _Rule(Service.list, False),
-    extension.Remove: _Rule(Service.remove, False),
-    extension.GetStatus: _Rule(Service.status, True),
-    extension.Stop: _Rule(Service.stop, True),
-    wire.RequestIdentities: _Rule(Service.identities, True),  # and answers with none
-    wire.SignRequest: _Rule(Service.ssh_sign, False),
-    wire.AddIdentity: _Rule(Service.ssh_add, False),
-    wire.RemoveIdentity: _Rule(Service.ssh_remove, False),
-    wire.RemoveAllIdentities: _Rule(Service.ssh_remove_all, False),
-    wire.Lock: _Rule(Service.ssh_lock, False),
-    wire.Unlock: _Rule(Service.ssh_unlock, True),
-    wire.Query: _Rule(Service.query, True),
-    wire.Unsupported: _Rule(Service.unsupported, True),
+    extension.Sign: _Rule(Service.sign, False, False),
+    extension.Decrypt: _Rule(Service.decrypt, False, False),
+    extension.Generate: _Rule(None, False, True),
+    extension.Add: _Rule(None, False, True),
+    extension.List: _Rule(Service.list, False, False),
+    extension.Remove: _Rule(None, False, True),
+    extension.GetStatus: _Rule(Service.status, True, True),
+    extension.GetMetrics: _Rule(Service.metrics, True, True),
+    extension.GetPeers: _Rule(Service.peers, True, True),
+    extension.Reload: _Rule(Service.reload, False, True),
+    extension.Stop: _Rule(Service.stop, True, True),
+    wire.RequestIdentities: _Rule(Service.identities, True, False),  # and answers with none
+    wire.SignRequest: _Rule(Service.ssh_sign, False, False),
+    wire.AddIdentity: _Rule(None, False, True),
+    wire.RemoveIdentity: _Rule(None, False, True),
+    wire.RemoveAllIdentities: _Rule(None, False, True),
+    wire.Lock: _Rule(None, False, True),
+    wire.Unlock: _Rule(None, True, True),
+    wire.Query: _Rule(Service.query, True, False),
+    wire.Unsupported: _Rule(Service.unsupported, True, False),
 }

@@ -27,14 +27,27 @@ class Limits:
 
 @dataclass(frozen=True)
 class Configuration:
-    """How an agent is to run."""
+    """How an agent is to run; empty or 0 leaves it to the configuration file, or to the default."""
 
-    socket_path: str
+    usual_socket: str  # where neither the command line nor the configuration file says
+    socket_path: str = ""
     detach: bool = (
         False  # into the background; else the agent ends when the launcher's end of the line closes
     )
     parent: int = 0  # the launcher's pid, if its death is to be the agent's
     log_path: str = ""  # "" is standard error
+    config_path: str = ""
+    user: str = ""
+    workers: int = 0
+    sandbox: str = ""
+    audit: str = ""
+    audit_strict: bool = False
+    starter: int = 0  # the uid of whoever started it
+    listening: tuple[int, ...] = ()  # sockets that a service manager opened
+    notify: str = ""  # where the service manager listens
+    watchdog_s: float = 0
+    # What the commands that confirm the use of a key find in their environment.
+    environment: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
     def encode(self) -> bytes:
@@ -43,14 +56,16 @@ class Configuration:
     @classmethod
     def decode(cls, line: bytes) -> Configuration:
         fields = json.loads(line)
-        return cls(**{**fields, "limits": Limits(**fields["limits"])})
+        limits, listening = Limits(**fields.pop("limits")), tuple(fields.pop("listening"))
+        return cls(**fields, limits=limits, listening=listening)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Ready, as process `pid`; or an error, with what KitError carries."""
+    """Ready, as process `pid` on `socket_path`; or an error, with what KitError carries."""
 
     pid: int = 0
+    socket_path: str = ""
     error: str = ""
     hint: str | None = None
     exit_status: int = 0
@@ -62,6 +77,11 @@ class Report:
     def decode(cls, line: bytes) -> Report:
         return cls(**json.loads(line))
 
+    def as_error(self) -> KitError:
+        """The agent's own error, as the launcher raises it."""
+        kind = next((c for c in _CLASSES if c.exit_status == self.exit_status), KitError)
+        return kind(self.error, hint=self.hint)
+
 
 _CLASSES = (
     errors.UsageError,
@@ -70,9 +90,3 @@ _CLASSES = (
     errors.NotPermitted,
     errors.NegativeAnswer,
 )
-
-
-def error_from(report: Report) -> KitError:
-    """The agent's own error, as the launcher raises it."""
-    kind = next((c for c in _CLASSES if c.exit_status == report.exit_status), KitError)
-    return kind(report.error, hint=report.hint)

@@ -8,8 +8,15 @@ from typing import Any
 import click
 
 from kit.cli import agent_keys
-from kit.cli.agent_options import allow_option, key_files, lifetime_option, passphrase_option
-from kit.cli.agent_views import show_status
+from kit.cli.agent_check import check_config
+from kit.cli.agent_options import (
+    allow_option,
+    key_files,
+    lifetime_option,
+    passphrase_option,
+    running_options,
+)
+from kit.cli.agent_views import show_reload, show_status
 from kit.cli.options import json_option, socket_option
 from kit.core.errors import NegativeAnswer
 from kit.core.output import Output
@@ -33,6 +40,7 @@ def agent() -> None:
 @passphrase_option
 @click.option("--foreground", is_flag=True, help="Stay, and log to standard error.")
 @click.option("--log", default="", metavar="FILE", help="Append the log to this file.")
+@running_options
 @click.option("-c", "--csh", is_flag=True, help="Print commands for csh. [default: as $SHELL says]")
 @socket_option
 @json_option
@@ -71,6 +79,17 @@ def status(socket: str | None, output: Output) -> None:
 
 
 @agent.command()
+@socket_option
+@json_option
+def reload(socket: str | None, output: Output) -> int:
+    """Have the agent read its configuration and key files again."""
+    from kit.agent.client import AgentClient
+
+    with AgentClient(socket) as client:
+        return show_reload(client.reload(), output)
+
+
+@agent.command()
 @passphrase_option
 @socket_option
 def lock(passphrase_fd: int | None, socket: str | None) -> None:
@@ -103,5 +122,5 @@ def unlock(passphrase_fd: int | None, socket: str | None) -> None:
                 raise NegativeAnswer("the passphrase does not unlock the agent")
 
 
-for _command in agent_keys.COMMANDS:
+for _command in (check_config, *agent_keys.COMMANDS):
     agent.add_command(_command)

@@ -77,3 +77,34 @@ def passphrase_option(function: _F) -> _F:
         metavar="N",
         help="Read passphrases from this descriptor, a line each. [default: ask on the terminal]",
     )(function)
+
+
+def running_options(function: _F) -> _F:
+    """How an agent is to run: --config, --user, --workers, --sandbox, --audit and so on."""
+    for option in reversed(_RUNNING):
+        function = option(function)
+    return function
+
+
+_RUNNING: tuple[Callable[[Any], Any], ...] = (
+    click.option("--config", default="", metavar="FILE", help="Read the configuration, and its keys."),
+    click.option(
+        "--user", default="", metavar="NAME", help="Become this user. [default: _kit, if root starts it]"
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1, max=64),
+        metavar="N",
+        help="How many processes serve. [default: one per core]",
+    ),
+    click.option(
+        "--sandbox",
+        type=click.Choice(["strict", "compat", "off"]),
+        help="How much the processes with keys give up. [default: strict]",
+    ),
+    click.option(
+        "--audit", default="", metavar="FILE", help="Write the audit log to FILE, stdout or journal."
+    ),
+    click.option("--audit-strict", is_flag=True, help="Use no key while the audit log cannot be written."),
+    click.option("--wipe-memory", is_flag=True, help="Overwrite memory as soon as it is free; slower."),
+)

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +20,18 @@ from kit.core.waiting import await_readable
 
 if TYPE_CHECKING:
     from kit.agent.client import AgentClient
+    from kit.agent.launch import Options
+
+# sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
+_FROM_MANAGER = (
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,13 @@ class Wish:
     foreground: bool
     csh: bool
     command: tuple[str, ...]
+    config: str
+    user: str
+    workers: int | None
+    sandbox: str | None
+    audit: str
+    audit_strict: bool
+    wipe_memory: bool
 
 
 def start(wish: Wish, output: Output) -> int:
@@ -48,7 +67,9 @@ def start(wish: Wish, output: Output) -> int:
     prepare = _adding(wish, output)
     # Ended at a passphrase's prompt, it must not leave an agent without its keys behind.
     with ended_by_sigterm():
-        running = start_agent(wish.socket, detach=True, prepare=prepare, log_path=wish.log)
+        running = start_agent(
+            wish.socket, detach=True, prepare=prepare, log_path=wish.log, options=_options(wish)
+        )
     show_start(running.pid, running.socket_path, wish.csh, output)
     return 0
 
@@ -60,7 +81,8 @@ def _around_command(wish: Wish, output: Output) -> int:
     with tempfile.TemporaryDirectory(prefix="kit-") as directory:
         path = wish.socket or str(Path(directory) / "agent.sock")
         prepare = _adding(wish, output)
-        with start_agent(path, prepare=prepare, log_path=wish.log or os.devnull) as running:
+        log = wish.log or os.devnull
+        with start_agent(path, prepare=prepare, log_path=log, options=_options(wish)) as running:
             return run_to_end(wish.command, running.environment)
 
 
@@ -69,13 +91,45 @@ def _in_foreground(wish: Wish, output: Output) -> int:
     from kit.agent.launch import start_agent
 
     signal.signal(signal.SIGTERM, _end_in_order)
-    with start_agent(wish.socket, prepare=_adding(wish, output), log_path=wish.log) as running:
+    options, prepare = _of_service(wish), _adding(wish, output)
+    with start_agent(wish.socket, prepare=prepare, log_path=wish.log, options=options) as running:
+        if wish.config:
+            # Whoever manages the service knows this process.
+            signal.signal(signal.SIGHUP, lambda _number, _frame: os.kill(running.pid, signal.SIGHUP))
         show_start(running.pid, running.socket_path, wish.csh, output)
         await_readable(os.pidfd_open(running.pid))  # of a process: when it ends
         status = running.wait()
     if status:
         raise Unavailable(f"the agent ended with status {status}")
     return 0
+
+
+def _options(wish: Wish) -> Options:
+    from kit.agent.launch import Options
+
+    return Options(
+        config=wish.config,
+        user=wish.user,
+        workers=wish.workers or 0,
+        sandbox=wish.sandbox or "",
+        audit=wish.audit,
+        audit_strict=wish.audit_strict,
+        wipe_memory=wish.wipe_memory,
+    )
+
+
+def _of_service(wish: Wish) -> Options:
+    """With what a service manager gives in the environment, which then is nobody else's."""
+    from kit.core.service_manager import listening_sockets, watchdog_interval_s
+
+    manager = {name: os.environ.pop(name) for name in _FROM_MANAGER if name in os.environ}
+    sockets = listening_sockets(manager, os.getpid())
+    return replace(
+        _options(wish),
+        listening=tuple(given.detach() for _, given in sockets),
+        notify=manager.get("NOTIFY_SOCKET", ""),
+        watchdog_s=watchdog_interval_s(manager, os.getpid()) or 0,
+    )
 
 
 def _end_in_order(_number: int, _frame: object) -> NoReturn:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kit.core.errors import EXIT_DONE, EXIT_NO
 from kit.core.output import Output
 from kit.core.text import printable
 
 if TYPE_CHECKING:
-    from kit.agent.extension import AgentStatus, KeyRecord
+    from kit.agent.extension import AgentStatus, KeyRecord, Reloaded
 
 _COUNTERS = ("accepted", "signed", "decrypted", "refused", "failed", "malformed", "rejected")
 
@@ -48,6 +49,7 @@ def key_fields(record: KeyRecord) -> dict[str, Any]:
         "signed": record.signed,
         "decrypted": record.decrypted,
         "refused": record.refused,
+        "peers": list(record.peers),
         "added_s": record.added_s,
         "expires_s": record.expires_s or None,
     }
@@ -88,8 +90,13 @@ def show_status(status: AgentStatus, socket: str, output: Output) -> None:
         ("keys", str(status.keys)),
         ("connections", str(status.connections)),
         *((name, str(getattr(status, name))) for name in _COUNTERS),
+        ("restarts", str(status.restarts)),
+        ("audit log", status.audit or "none"),
     ]
     output.table(("AGENT", ""), [(name, printable(value)) for name, value in rows])
+    output.line()
+    processes = [(p.role, str(p.pid), str(p.connections)) for p in status.processes]
+    output.table(("PROCESS", "PID", "CONNECTIONS"), [tuple(map(printable, row)) for row in processes])
     output.line()
     measures = [(m.measure, m.state, m.detail) for m in status.measures]
     output.table(("MEASURE", "STATE", "DETAIL"), [tuple(map(printable, row)) for row in measures])
@@ -105,8 +112,22 @@ def _status_fields(status: AgentStatus, socket: str) -> dict[str, Any]:
         "keys": status.keys,
         "connections": status.connections,
         **{name: getattr(status, name) for name in _COUNTERS},
+        "restarts": status.restarts,
+        "audit": status.audit or None,
+        "processes": [{"role": p.role, "pid": p.pid, "connections": p.connections} for p in status.processes],
         "measures": [{"measure": m.measure, "state": m.state, "detail": m.detail} for m in status.measures],
     }
+
+
+def show_reload(keys: Sequence[Reloaded], output: Output) -> int:
+    """What became of each configured key; the exit status, 1 where one could not be loaded."""
+    if output.as_json:
+        for key in keys:
+            output.record({"key": key.key_name, "result": key.result, "why": key.why or None})
+    elif keys:
+        rows = [(key.key_name, key.result, key.why) for key in keys]
+        output.table(("KEY", "RESULT", ""), [tuple(map(printable, row)) for row in rows])
+    return EXIT_NO if any(key.result == "failed" for key in keys) else EXIT_DONE
 
 
 def environment(socket: str) -> dict[str, str]:

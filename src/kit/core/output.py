@@ -158,6 +158,8 @@ _STYLES = {
     "broken": "bold red",
     "found": "bold red",
     "refused": "red",
+    "failed": "bold red",
+    "off": "bold red",
     "not served": "yellow",
     "unavailable": "yellow",
 }

@@ -39,6 +39,30 @@ def private_directory(path: str) -> None:
     check_private(path)
 
 
+def shared_directory(path: str) -> None:
+    """Make the directory where it is missing, for others to search; raise NotPermitted where others than its
+    owner, who is root or this user, may write to it.
+    """
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - as above
+        os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the mask says
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Unavailable(f"cannot make the directory {path!r}: {_why(error)}") from None
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotPermitted(f"{path!r} is not a directory")
+    if found.st_uid not in (0, os.geteuid()):
+        raise NotPermitted(f"the directory {path!r} belongs to another user (uid {found.st_uid})")
+    if found.st_mode & 0o022:
+        mode = stat.S_IMODE(found.st_mode)
+        raise NotPermitted(
+            f"others than its owner may write to {path!r} (mode {mode:04o})",
+            hint=f"use a directory of mode 0755 or less (chmod 755 {path})",
+        )
+
+
 def check_private(path: str) -> None:
     """A real directory, ours, with mode 0700 or less."""
     try:

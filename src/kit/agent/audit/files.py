@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from kit.agent.audit.descriptor import LineDescriptor
 
-# A FIFO in the file's place must not stop the agent, nor a terminal become its own.
+# A device or FIFO in the file's place must not make the agent wait, nor a terminal become its own.
 _CAREFULLY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 # Read, too: to see at the start whether the last line is whole.
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | _CAREFULLY

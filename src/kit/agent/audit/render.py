@@ -52,13 +52,8 @@ def _until_second(second: int) -> bytes:
 def _middle(tail: bytes) -> bytes:
     """What stands between the two times, which most acts have in common with others."""
     uid, pid, texts = decode_tail(tail)
-    event, key, purpose, scheme, peer, result = map(_quoted, texts)
+    event, key, purpose, scheme, peer, result = map(json.dumps, texts)
     return (
         f'Z","event":{event},"key":{key},"purpose":{purpose},"scheme":{scheme},'
         f'"uid":{uid},"pid":{pid},"peer":{peer},"result":{result},"us":'
     ).encode()
-
-
-def _quoted(text: str) -> str:
-    """JSON in ASCII; of what a terminal obeys, JSON itself lets only the delete character stand."""
-    return json.dumps(text).replace("\x7f", "\\u007f")

@@ -1,0 +1,89 @@
+"""The agent's answers in the dialect of their request: kit's own extensions, or the SSH protocol's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from kit.agent import extension, wire
+from kit.agent.encoding import Buffer
+from kit.agent.extension import Failure, Status
+from kit.agent.keeper import NoSuchKey, OperationFailed
+from kit.agent.keystore import Entry, StoreFull
+from kit.agent.peers import spelled
+from kit.agent.policy import Refusal
+from kit.core.errors import KitError, Unavailable
+from kit.core.framing import frame
+
+# A key's counters: signed, decrypted, refused.
+Counts = Callable[[Entry], Sequence[int]]
+
+
+class Refused(KitError):
+    """The key's purposes do not allow it, or whoever was asked said no."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.why)
+        self.purpose = refusal.purpose
+
+
+class Locked(KitError):
+    """The agent is locked."""
+
+
+class NotAdministrator(KitError):
+    """Only an administrator of the agent may ask for this."""
+
+
+def done(request: extension.Request, answer: extension.Answer) -> list[Buffer]:
+    return [wire.extension_response(request.name, b""), *extension.encode_answer(answer)]
+
+
+def listed(request: extension.Request, entries: Iterable[Entry], counts: Counts) -> list[Buffer]:
+    """Keys, with what they did."""
+    return done(request, extension.KeyList(tuple(_record(entry, counts(entry)) for entry in entries)))
+
+
+def success(_result: object = None) -> list[Buffer]:
+    return [wire.success()]
+
+
+def failed(request: wire.Request, error: KitError) -> bytearray:
+    """What an error looks like to the client."""
+    if isinstance(request, wire.Unsupported) and request.is_extension:
+        # The draft: an extension that is not known is answered as a message that is not known.
+        return frame(wire.failure())
+    if not isinstance(request, extension.Request):
+        return frame(wire.failure())
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    failure = Failure(status, str(error), getattr(error, "purpose", ""))
+    return frame(wire.extension_response(request.name, b""), *extension.encode_answer(failure))
+
+
+# In this order: the first class that an error is an instance of tells its status on the wire.
+_STATUS: tuple[tuple[type[KitError], Status], ...] = (
+    (Refused, Status.REFUSED),
+    (Locked, Status.LOCKED),
+    (NotAdministrator, Status.NOT_PERMITTED),
+    (NoSuchKey, Status.UNKNOWN_KEY),
+    (OperationFailed, Status.FAILED),
+    (StoreFull, Status.UNAVAILABLE),
+    (Unavailable, Status.UNAVAILABLE),
+    (KitError, Status.MALFORMED),
+)
+
+
+def _record(entry: Entry, counts: Sequence[int]) -> extension.KeyRecord:
+    signed, decrypted, refused = counts[:3]
+    return extension.KeyRecord(
+        key_name=entry.name,
+        kind=entry.public.kind,
+        spki=entry.public.spki,
+        ssh_blob=entry.public.ssh_blob,
+        purposes=entry.purposes,
+        added_s=int(entry.added_s),
+        expires_s=int(entry.expires_s),
+        signed=signed,
+        decrypted=decrypted,
+        refused=refused,
+        peers=spelled(entry.peers),
+    )

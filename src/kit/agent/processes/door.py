@@ -1,0 +1,96 @@
+"""The supervisor's door: accepts each client, asks the kernel who it is, and hands it to a worker.
+
+Whom no key and no administration concerns is turned away here, so that a worker never reads a byte of his.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+from functools import partial
+
+from kit.agent.operations import Log
+from kit.agent.peers import Allowed, Peer
+from kit.agent.processes.identity import identify
+from kit.agent.processes.loop import Loop
+from kit.agent.processes.tallies import ACCEPTED, REJECTED, Row
+from kit.agent.processes.team import Team
+
+_ACCEPT_AT_ONCE = 16
+_PAUSE_S = 0.25
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+# Of the connections, so many are for administrators: whoever may only use a key cannot lock them out.
+_RESERVED = 16
+
+
+class Door:
+    """The listening sockets."""
+
+    def __init__(self, loop: Loop, sockets: Sequence[socket.socket], team: Team, row: Row, log: Log) -> None:
+        self._loop, self._sockets, self._team, self._slots = loop, sockets, team, team.slots
+        self._cells, self._log = row.cells, log
+        self._reserved = min(_RESERVED, team.slots.free // 8)
+        self._open = self._closed_for_good = False
+        self.admins = self.allowed = Allowed()
+
+    def open(self) -> None:
+        """Accept from now on."""
+        if not self._open and not self._closed_for_good:
+            self._open = True
+            for listening in self._sockets:
+                self._loop.watch(listening, partial(self._accept, listening))
+
+    def shut(self) -> None:
+        """Accept nobody for now; who comes waits in the system's queue."""
+        self._open = False
+        for listening in self._sockets:
+            self._loop.unwatch(listening)
+
+    def close(self) -> None:
+        """Accept nobody any more."""
+        self.shut()
+        self._closed_for_good = True
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_ACCEPT_AT_ONCE):
+            if not self._open:
+                return
+            try:
+                client, _ = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _NO_DESCRIPTORS:
+                    self._pause("no descriptor left")
+                return  # otherwise the client went away before it was accepted
+            with client:
+                self._welcome(client)
+
+    def _welcome(self, client: socket.socket) -> None:
+        try:
+            peer = identify(client)
+        except OSError:
+            return
+        admin = self.admins.admits(peer)
+        if not admin and not self.allowed.admits(peer):
+            self._reject(peer, "no key names this user")
+            return
+        if self._slots.free <= (0 if admin else self._reserved):
+            self._slots.sweep()
+        if self._slots.free <= (0 if admin else self._reserved):
+            # Told at once, a client can do something; in the backlog it would hang. Old ones are served.
+            self._reject(peer, "too many connections")
+            return
+        self._cells[ACCEPTED] += 1
+        self._team.hand(client, peer, admin=admin)
+
+    def _reject(self, peer: Peer, why: str) -> None:
+        self._cells[REJECTED] += 1
+        self._log.event("reject", uid=peer.uid, pid=peer.pid, why=why)
+
+    def _pause(self, why: str) -> None:
+        """Without a descriptor to accept with, the listener would be ready for ever."""
+        self._log.event("pause", why=why)
+        self.shut()
+        self._loop.after(_PAUSE_S, self.open)

@@ -1,0 +1,291 @@
+"""What the agent's processes say to each other: a byte that tells which message, then its fields. Pure.
+
+Descriptors travel beside a message and are named in its docstring, in their order. A worker is the least
+trusted of the three: what comes from it is read like what comes from a client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kit.agent.encoding import Buffer, Reader
+from kit.agent.extension import Measure, PeerRecord, Reloaded
+from kit.agent.fields import flag, names, number32, number64, numbers, octets, read, rows, secret, text, write
+from kit.agent.peers import Allowed, Peer
+from kit.core.errors import ProtocolError
+
+_ROWS = 1024
+
+# Supervisor and zygote.
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Zygote: locked down, and waiting for keys."""
+
+    measures: tuple[Measure, ...] = rows(Measure, _ROWS)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Zygote: cannot start; what KitError carries."""
+
+    error: str = text()
+    hint: str = text()
+    exit_status: int = number32()
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Supervisor: fork worker `index`. Its ends of the channels to supervisor and zygote, the zygote's end of
+    the latter, and the pipe for its audit records.
+    """
+
+    index: int = number32()
+
+
+@dataclass(frozen=True)
+class Forked:
+    """Zygote: worker `index` is process `pid`."""
+
+    index: int = number32()
+    pid: int = number32()
+
+
+@dataclass(frozen=True)
+class Died:
+    """Zygote: that worker ended, with the status that waitpid gave."""
+
+    index: int = number32()
+    pid: int = number32()
+    status: int = number32()
+
+
+@dataclass(frozen=True)
+class Load:
+    """Supervisor: hold this configured key, in place of what stood under its name. The open key file.
+
+    `error` says why the supervisor has no file to give; then there is none.
+    """
+
+    key_name: str = text()
+    purposes: tuple[str, ...] = names()
+    uids: frozenset[int] = numbers()
+    gids: frozenset[int] = numbers()
+    lifetime_s: int = number32()
+    rate_mhz: int = number64()  # signatures in 1000 seconds; 0 for no limit
+    burst: int = number32()
+    confirm: bool = flag()
+    spki: bytes = octets()  # the certificate's, which the key must fit; empty for none
+    error: str = text()
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Supervisor: the configuration is told; forget the configured keys that it did not name."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Zygote: what became of each key since the last `Keep`."""
+
+    keys: tuple[Reloaded, ...] = rows(Reloaded, _ROWS)
+
+
+@dataclass(frozen=True)
+class Quit:
+    """Supervisor: end, in good order."""
+
+
+# Supervisor and worker.
+
+
+@dataclass(frozen=True)
+class Client:
+    """Supervisor: serve this client. The connected socket."""
+
+    slot: int = number32()
+    uid: int = number32()
+    gid: int = number32()
+    groups: frozenset[int] = numbers()
+    pid: int = number32()
+    peer_name: str = text()
+    admin: bool = flag()
+
+    @property
+    def peer(self) -> Peer:
+        return Peer(self.uid, self.gid, self.groups, self.pid, self.peer_name)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Supervisor: so many of your records are written, and the log works, or does not."""
+
+    count: int = number64()
+    working: bool = flag()
+
+
+# Worker to supervisor or zygote, answered by a Reply of the same number.
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """Worker to supervisor: may this peer use this key now?"""
+
+    number: int = number32()
+    key_name: str = text()
+    purpose: str = text()
+    slot: int = number32()
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """Worker to supervisor: reload, for this peer."""
+
+    number: int = number32()
+    slot: int = number32()
+
+
+@dataclass(frozen=True)
+class Who:
+    """Worker to supervisor: who is connected?"""
+
+    number: int = number32()
+
+
+@dataclass(frozen=True)
+class End:
+    """Worker to supervisor: end the agent, for this peer."""
+
+    number: int = number32()
+    slot: int = number32()
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Worker to zygote: an administrator's message as it came, which the zygote answers."""
+
+    number: int = number32()
+    uid: int = number32()
+    pid: int = number32()
+    peer_name: str = text()
+    message: memoryview = secret()
+
+
+@dataclass(frozen=True)
+class Take:
+    """Worker to zygote: may the key make one more signature, by its rate?"""
+
+    number: int = number32()
+    key_id: bytes = octets()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to the question of this number."""
+
+    number: int = number32()
+    good: bool = flag()
+    message: memoryview = secret()
+
+
+@dataclass(frozen=True)
+class Reloads:
+    """In a Reply to ReadAgain."""
+
+    keys: tuple[Reloaded, ...] = rows(Reloaded, _ROWS)
+
+
+@dataclass(frozen=True)
+class Connected:
+    """In a Reply to Who."""
+
+    peers: tuple[PeerRecord, ...] = rows(PeerRecord, _ROWS)
+
+
+# Zygote to worker, answered by Done.
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Hold this key; `der` is PKCS#8, PKCS#1 or SEC 1, and `slot` where its counters are."""
+
+    slot: int = number32()
+    key_name: str = text()
+    purposes: tuple[str, ...] = names()
+    uids: frozenset[int] = numbers()
+    gids: frozenset[int] = numbers()
+    added_us: int = number64()
+    expires_us: int = number64()  # 0 for never
+    limited: bool = flag()
+    confirm: bool = flag()
+    der: memoryview = secret()
+
+    @property
+    def peers(self) -> Allowed:
+        return Allowed(self.uids, self.gids)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Forget this key."""
+
+    key_id: bytes = octets()
+
+
+@dataclass(frozen=True)
+class Shut:
+    """The agent is locked, or unlocked."""
+
+    closed: bool = flag()
+
+
+@dataclass(frozen=True)
+class Done:
+    """Worker: the change is made."""
+
+
+Change = Hold | Drop | Shut
+Question = Confirm | ReadAgain | Who | End | Forward | Take
+_KINDS: tuple[type[Any], ...] = (
+    Ready,
+    Failed,
+    Fork,
+    Forked,
+    Died,
+    Load,
+    Keep,
+    Kept,
+    Quit,
+    Client,
+    Audited,
+    Confirm,
+    ReadAgain,
+    Who,
+    End,
+    Forward,
+    Take,
+    Reply,
+    Hold,
+    Drop,
+    Shut,
+    Done,
+)
+_NUMBERS = {kind: bytes([number]) for number, kind in enumerate(_KINDS, 1)}
+
+
+def encode(message: Any) -> list[Buffer]:
+    """The message in parts, a secret uncopied."""
+    return [_NUMBERS[type(message)], *write(message)]
+
+
+def parse(data: Buffer) -> Any:
+    """The message; a secret in it is a view that lives as long as `data` is not wiped."""
+    reader = Reader(data)
+    number = reader.byte()
+    if not 1 <= number <= len(_KINDS):
+        raise ProtocolError(f"a message of kind {number} between the agent's processes")
+    message = read(_KINDS[number - 1], reader)
+    reader.end()
+    return message

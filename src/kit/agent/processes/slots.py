@@ -1,0 +1,81 @@
+"""Who is connected: a slot for each client, with the worker that serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kit.agent.extension import PeerRecord
+from kit.agent.peers import Peer
+from kit.agent.processes.tallies import GONE, OPERATIONS, REFUSALS, Tallies
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A client."""
+
+    peer: Peer
+    worker: int
+    since_s: int
+
+
+class Slots:
+    """As many as there may be clients; a worker says in the shared counters when one is gone."""
+
+    def __init__(self, tallies: Tallies) -> None:
+        self._tallies = tallies
+        self._used: dict[int, Slot] = {}
+        self._free = list(range(tallies.slots))
+
+    def take(self, peer: Peer, worker: int, now_s: float) -> int | None:
+        """A slot for a new client; None where there is none left."""
+        if not self._free:
+            self.sweep()
+        if not self._free:
+            return None
+        number = self._free.pop()
+        self._tallies.client(number)[:] = memoryview(bytes(24)).cast("Q")
+        self._used[number] = Slot(peer, worker, int(now_s))
+        return number
+
+    @property
+    def free(self) -> int:
+        """How many more clients there may be, as far as was looked."""
+        return len(self._free)
+
+    def sweep(self) -> None:
+        """Free the slots of those who are gone."""
+        for number in tuple(self._used):
+            if self._tallies.client(number)[GONE]:
+                self._let_go(number)
+
+    def lose(self, worker: int) -> None:
+        """The worker ended, and all its clients lost their connections."""
+        for number, slot in tuple(self._used.items()):
+            if slot.worker == worker:
+                self._let_go(number)
+
+    def peer(self, number: int) -> Peer | None:
+        slot = self._used.get(number)
+        return slot.peer if slot else None
+
+    def records(self) -> tuple[PeerRecord, ...]:
+        """Everybody who is here."""
+        self.sweep()
+        return tuple(self._record(number, slot) for number, slot in sorted(self._used.items()))
+
+    def _record(self, number: int, slot: Slot) -> PeerRecord:
+        columns = self._tallies.client(number)
+        peer = slot.peer
+        return PeerRecord(
+            peer.uid,
+            peer.pid,
+            peer.name,
+            slot.worker,
+            slot.since_s,
+            columns[OPERATIONS],
+            columns[REFUSALS],
+        )
+
+    def _let_go(self, number: int) -> None:
+        del self._used[number]
+        self._free.append(number)
