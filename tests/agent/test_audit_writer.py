@@ -123,6 +123,14 @@ def test_long_lines_are_bounded_by_their_bytes() -> None:
     assert writer.waiting + writer.lost == 40_000
 
 
+def test_what_is_written_makes_room_for_as_much() -> None:
+    writer, line = AuditWriter(Shelf(), strict=True), b'{"us":1}' + b" " * 4000 + b"\n"
+    for count in range(1000, 40_000, 1000):
+        writer.take([line] * 1000)
+        assert writer.flush(0.0) == count
+        assert not writer.full
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("take"), st.integers(0, 30)),
