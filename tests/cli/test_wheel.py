@@ -1,4 +1,4 @@
-"""What `pip install` brings: the command, its manual and its completions."""
+"""What `pip install` brings: the command, its manual, its completions and its units."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ SHARED = {
     "share/man/man1/kit-eeg.1",
     "share/man/man1/kit-tls.1",
     "share/man/man5/kit-agent.toml.5",
+    "share/man/man5/kit-agent-audit.5",
     "share/man/man5/kit-eeg.5",
     "share/man/man7/kit-agent-protocol.7",
+    "share/man/man8/kit-agent.8",
     "share/bash-completion/completions/kit",
     "share/zsh/site-functions/_kit",
     "share/fish/vendor_completions.d/kit.fish",
+    "lib/systemd/system/kit-agent.service",
+    "lib/systemd/system/kit-agent.socket",
+    "lib/systemd/user/kit-agent.service",
+    "lib/systemd/user/kit-agent.socket",
+    "lib/sysusers.d/kit.conf",
+    "lib/tmpfiles.d/kit.conf",
 }
 
 
@@ -43,8 +51,9 @@ def test_the_wheel_ships_manual_and_completions(wheel: zipfile.ZipFile) -> None:
     assert data == SHARED
 
 
-def test_every_manual_page_and_completion_is_shipped() -> None:
-    here = [*(REPOSITORY / "man").iterdir(), *(REPOSITORY / "completions").iterdir()]
+def test_every_manual_page_completion_and_unit_is_shipped() -> None:
+    places = [REPOSITORY / name for name in ("man", "completions", "systemd")]
+    here = [path for place in places for path in place.rglob("*") if path.is_file()]
     assert len(here) == len(SHARED)
 
 
@@ -54,4 +63,4 @@ def test_the_wheel_ships_every_module_its_types_and_the_licence(wheel: zipfile.Z
     assert sources <= names
     assert "kit/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert not any(name.startswith(("tests", "man", "completions")) for name in names)
+    assert not any(name.startswith(("tests", "man", "completions", "systemd")) for name in names)
