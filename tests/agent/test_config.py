@@ -156,11 +156,11 @@ OF_AGENT = [
     ('user = "bob"', "the name of a user of this system", "'bob'"),
     ('user = "root"', "a user that is not root", "'root'"),
     ('user = ""', "the name of a user", "''"),
-    ("workers = -1", "a whole number from 0 to 256", "-1"),
-    ("workers = 257", "a whole number from 0 to 256", "257"),
-    ("workers = true", "a whole number from 0 to 256", "true"),
-    ("workers = 1.0", "a whole number from 0 to 256", "1.0"),
-    (f"workers = 0x{'f' * 9000}", "a whole number from 0 to 256", "a number of many digits"),
+    ("workers = -1", "a whole number from 0 to 64", "-1"),
+    ("workers = 65", "a whole number from 0 to 64", "65"),
+    ("workers = true", "a whole number from 0 to 64", "true"),
+    ("workers = 1.0", "a whole number from 0 to 64", "1.0"),
+    (f"workers = 0x{'f' * 9000}", "a whole number from 0 to 64", "a number of many digits"),
     ('sandbox = "none"', '"strict", "compat" or "off"', "'none'"),
     ("sandbox = false", '"strict", "compat" or "off"', "false"),
     ('sandbox = "off"', '"off" only beside i-know-that-keys-are-less-protected = true', "'off' without it"),
@@ -310,7 +310,7 @@ def test_every_problem_is_told_at_once_and_in_order() -> None:
     assert str(caught.value).splitlines() == [
         f"{PATH}:{line}"
         for line in (
-            "2: agent.workers: expected a whole number from 0 to 256, found -1",
+            "2: agent.workers: expected a whole number from 0 to 64, found -1",
             "3: keys.a: expected the key file, found no 'file'",
             '4: keys.a.peers[1]: expected "user:NAME", "group:NAME" or "uid:NUMBER", found \'x\'',
             '4: keys.a.peers[2]: expected "user:NAME", "group:NAME" or "uid:NUMBER", found \'y\'',

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,11 +131,19 @@ def test_a_missing_file_is_unavailable(tmp_path: Path) -> None:
     assert isinstance(refusal("/\0"), UsageError)
 
 
+def facts(path: str) -> KeyFacts | NoKey:
+    descriptor = open_key(path)
+    try:
+        return key_facts(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 @pytest.mark.parametrize("kind", samples.KINDS)
 def test_the_public_half_of_a_key_file_is_found(tmp_path: Path, kind: str) -> None:
     path = save(tmp_path / "key", samples.private_key(kind).private_bytes(*PKCS8))
     public = samples.public_key(kind)
-    assert key_facts(path) == KeyFacts(public.kind, public.fingerprint, public.spki.hex())
+    assert facts(path) == KeyFacts(public.kind, public.fingerprint, public.spki.hex())
 
 
 @pytest.mark.parametrize(
@@ -150,11 +160,26 @@ def test_the_public_half_of_a_key_file_is_found(tmp_path: Path, kind: str) -> No
 )
 def test_a_file_without_a_key_says_why(tmp_path: Path, data: bytes, why: str) -> None:
     path = save(tmp_path / "key", data)
-    found = key_facts(path)
+    found = facts(path)
     assert isinstance(found, NoKey)
     assert why in found.message
     assert repr(path) in found.message
     assert found.exit_status == 2
+
+
+_DUMPABLE = """
+import ctypes, sys
+from kit.agent.config import key_facts
+from kit.agent.config.key_files import open_key
+assert key_facts._load(open_key(sys.argv[1]), sys.argv[1])["kind"] == "p-256"
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))  # PR_GET_DUMPABLE
+"""
+
+
+def test_the_process_that_loads_a_key_shows_its_memory_to_nobody(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _DUMPABLE, save(tmp_path / "key")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 # Certificates

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.agent import samples
+from tests.system.agents import KIT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 DAY = datetime.timedelta(days=1)
@@ -86,18 +87,8 @@ class Place:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-_KIT = """
-import sys
-from kit.cli.agent import agent
-from kit.cli.agent_check import check_config
-from kit.cli.main import root
-agent.add_command(check_config)
-sys.exit(root.main(prog_name="kit"))
-"""
-
-
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", _KIT, "agent", *arguments]
+    command = [KIT, "agent", *arguments]
     return subprocess.run(
         command,
         capture_output=True,
@@ -205,7 +196,12 @@ OFF = '[agent]\nsandbox = "off"\ni-know-that-keys-are-less-protected = true\n'
 WARNINGS = [
     ("", 1, "", "the configuration has no keys"),
     (OFF + MAIL, 2, "agent.sandbox", "the sandbox is off"),
-    ("[agent]\naudit-strict = true\n" + MAIL, 2, "agent.audit-strict", "there is no audit log"),
+    (
+        "[agent]\naudit-strict = true\n" + MAIL,
+        2,
+        "agent.audit-strict",
+        "there is no audit log, and without one",
+    ),
     ('[keys.mail]\nfile = "@/mail.pem"\n', 1, "keys.mail.peers", "nobody may use the key"),
     (MAIL + 'purposes = ["any"]\n', 4, "keys.mail.purposes", "the key signs any content"),
     (MAIL + 'certificate = "@/old.crt"\n', 4, "keys.mail.certificate", "has ended"),
@@ -346,11 +342,13 @@ def test_the_rules_for_owners_are_those_of_the_configured_user(place: Place) -> 
 
 # Imported first: the plain user may have no way to where this Python lies.
 _AS_NOBODY = """
-import os
+import os, sys
 import kit.agent.config.checking
+from kit.cli.main import root
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
+sys.exit(root.main(sys.argv[1:]))
 """
 
 
@@ -358,14 +356,7 @@ os.setresuid(65534, 65534, 65534)
 def test_a_plain_user_is_told_what_he_may_not_read(place: Place) -> None:
     for directory in (place.path, *place.path.parents[:2]):
         directory.chmod(0o755)
-    command = [
-        sys.executable,
-        "-c",
-        _KIT.replace("\nsys.exit", _AS_NOBODY + "sys.exit"),
-        "agent",
-        "check-config",
-        place.configure(MAIL),
-    ]
+    command = [sys.executable, "-c", _AS_NOBODY, "agent", "check-config", place.configure(MAIL)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 77
     assert f"no permission to read the key file '{place.path}/mail.pem'" in done.stderr

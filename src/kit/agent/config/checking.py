@@ -21,10 +21,10 @@ from kit.agent.config.problems import Path, dotted
 from kit.agent.config.reading import SystemNames, read_text
 from kit.agent.config.settings import KeyRule, Settings
 from kit.agent.peers import NOBODY
+from kit.agent.processes.decision import DEFAULT_USER
 from kit.core.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
 from kit.core.sandbox.plan import Level
 
-USUAL_USER = "_kit"
 _DAY_S = 86_400
 _ENDS_SOON_DAYS = 14
 
@@ -96,7 +96,7 @@ class _Checking:
             self._warn(("agent", "sandbox"), "the sandbox is off: who takes over a worker reaches the system")
         if settings.audit_strict and not settings.audit:
             self._warn(
-                ("agent", "audit-strict"), "there is no audit log: nothing would be signed without one"
+                ("agent", "audit-strict"), "there is no audit log, and without one the agent does not start"
             )
         if not settings.keys:
             self._warn((), "the configuration has no keys")
@@ -108,11 +108,13 @@ class _Checking:
         except KitError as error:
             self._fail(place, str(error), error.exit_status, error.hint)
             return None
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        os.close(descriptor)
+        try:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            facts = key_facts(descriptor, rule.file)
+        finally:
+            os.close(descriptor)
         if mode & 0o077:
             self._warn(place, f"the agent's group can read the key file {rule.file!r} (mode {mode:04o})")
-        facts = key_facts(rule.file)
         if isinstance(facts, NoKey):
             self._fail(place, facts.message, facts.exit_status, facts.hint)
             return None
@@ -164,7 +166,7 @@ def _agent_ids(user: str) -> tuple[int, int]:
     """As whom the agent will run: root's becomes its user, anybody else's stays."""
     if os.geteuid() == 0:
         try:
-            entry = pwd.getpwnam(user or USUAL_USER)
+            entry = pwd.getpwnam(user or DEFAULT_USER)
         except KeyError:
             pass
         else:

@@ -34,23 +34,12 @@ class NoKey:
     exit_status: int
 
 
-class _Nobody:
-    """Whom a service can ask for a passphrase."""
-
-    tries = 1
-
-    def ask(self, what: str) -> bytearray:
-        raise UsageError(
-            "it is encrypted, and a service has nobody to ask", hint="add it with 'kit agent add'"
-        )
-
-
-def key_facts(path: str) -> KeyFacts | NoKey:
-    """Load the key in another process. The calling one must have a single thread."""
+def key_facts(descriptor: int, path: str) -> KeyFacts | NoKey:
+    """Load the key from an open file in another process. The calling one must have a single thread."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        _run_child(writing, path)
+        _run_child(writing, descriptor, path)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         line = pipe.read(_LINE_LIMIT)
@@ -61,9 +50,9 @@ def key_facts(path: str) -> KeyFacts | NoKey:
     return KeyFacts(**fields) if "kind" in fields else NoKey(**fields)
 
 
-def _run_child(writing: int, path: str) -> NoReturn:
+def _run_child(writing: int, descriptor: int, path: str) -> NoReturn:
     try:
-        line = json.dumps(_load(path)).encode()
+        line = json.dumps(_load(descriptor, path)).encode()
         while line:
             line = line[os.write(writing, line) :]
     except BaseException:  # noqa: BLE001 - the child must end here, whatever it met
@@ -72,14 +61,15 @@ def _run_child(writing: int, path: str) -> NoReturn:
         os._exit(0)
 
 
-def _load(path: str) -> dict[str, Any]:
+def _load(descriptor: int, path: str) -> dict[str, Any]:
     from kit.agent import keeper
-    from kit.agent.loader import private_key
+    from kit.agent.loader import private_key_from
+    from kit.agent.passphrase import Nobody
     from kit.core.process import not_dumpable
 
     not_dumpable()
     try:
-        with private_key(path, _Nobody(), lambda _note: None) as der:
+        with private_key_from(descriptor, path, Nobody()) as der:
             try:
                 public = keeper.load(der).public
             except UsageError as error:

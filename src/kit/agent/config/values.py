@@ -22,7 +22,7 @@ from kit.core.sandbox.plan import Level
 
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path has 108 bytes, the last one is a null byte
 PATH_LIMIT = 4095  # PATH_MAX without its null byte
-WORKERS_LIMIT = 256
+WORKERS_LIMIT = 64
 RATE_MIN, RATE_MAX = 0.001, 1_000_000
 _MODE = re.compile(r"0?[0-7]{3}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
