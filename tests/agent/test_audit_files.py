@@ -167,11 +167,32 @@ def test_a_reopening_that_fails_goes_on_in_the_old_file(short_tmp: Path) -> None
     assert old.read_bytes() == LINE
 
 
+def test_a_file_of_root_that_was_not_renamed_is_gone_on_with(short_tmp: Path) -> None:
+    """The agent may have become another user since it opened it."""
+    if os.geteuid():
+        pytest.skip("only root can become another user")
+    path = short_tmp / "log"
+    sink = FileSink(str(path))
+    short_tmp.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        sink.reopen()
+        assert sink.write([LINE]) == 1
+        with pytest.raises(PermissionError):
+            FileSink(str(path))
+    finally:
+        os.seteuid(0)
+    assert path.read_bytes() == LINE
+
+
 def test_reopening_leaks_no_descriptor(short_tmp: Path) -> None:
     sink = FileSink(str(short_tmp / "log"))
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    for _ in range(5):
+    for number in range(5):
+        (short_tmp / "log").rename(short_tmp / f"log.{number}")
         sink.reopen()
+    (short_tmp / "log").rename(short_tmp / "log.5")
+    (short_tmp / "log").touch()
     (short_tmp / "log").chmod(0o666)
     with pytest.raises(OSError, match="others may write"):
         sink.reopen()

@@ -25,7 +25,7 @@ class Act(NamedTuple):
     """One act; `time_ns` is that of its end, since 1970, and `peer` is what the asking process calls itself.
 
     `purpose` and `scheme` are empty where the act has none, `key` where no key was meant or found. What the
-    agent does by itself has the agent's own uid and pid, and no peer.
+    agent does by itself has no pid and no peer.
 
     A tuple, as a worker makes one for each signature: a frozen dataclass takes 1.1 µs to make, this 0.3.
     """

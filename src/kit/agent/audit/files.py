@@ -40,6 +40,8 @@ class FileSink:
 
     def reopen(self) -> None:
         """Go on in what the path names now; where that fails, in the old file, and OSError is raised."""
+        if _names(self._path, self._file.descriptor):
+            return  # and what lets an agent go on in a file that it was given by root
         old, self._file = self._file, _open(self._path)
         os.close(old.descriptor)
 
@@ -59,6 +61,14 @@ def _open(path: str) -> LineDescriptor:
         os.close(descriptor)
         raise
     return LineDescriptor(descriptor, b"" if last == b"\n" else _SOMETHING)
+
+
+def _names(path: str, descriptor: int) -> bool:
+    """Does the path name the open file?"""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _what_is_wrong(found: os.stat_result) -> str:
