@@ -253,11 +253,11 @@ SHAPES = [
     ("[keys]\n[keys.mail]", 2, "keys.mail", "the key file", "no 'file'"),
     ("[keys.'']\nfile = '/x'", 1, "keys.''", "a name of 1 to 255 bytes", "0 bytes"),
     ("[agent]\n[key.mail]\nfile = '/x'", 2, "key", "'keys' perhaps", "an unknown key"),
-    ("[agent]\n[other]", 2, "other", "the tables are [agent] and [keys.NAME]", "an unknown key"),
+    ("[agent]\n[other]", 2, "other", "[agent] or [keys.NAME]", "an unknown key"),
     ("[agent]\n\nworker = 2", 3, "agent.worker", "'workers' perhaps", "an unknown key"),
     ("[agent]\naudit_strict = true", 2, "agent.audit_strict", "'audit-strict' perhaps", "an unknown key"),
     (f"{KEY_HEAD}purpose = []", 3, "keys.mail.purpose", "'purposes' perhaps", "an unknown key"),
-    (f"{KEY_HEAD}executable = '/x'", 3, "keys.mail.executable", "the keys are file, ", "an unknown key"),
+    (f"{KEY_HEAD}executable = '/x'", 3, "keys.mail.executable", "one of file, ", "an unknown key"),
     (f"{KEY_HEAD}[keys.mail.peers]\nx = 1", 3, "keys.mail.peers", "an array of peers", "a table"),
     (f"{KEY_HEAD}[keys.'a.b']\nfile = '/etc/ssl/mail.pem'", 4, "keys.'a.b'.file", "keys.mail has", ""),
 ]

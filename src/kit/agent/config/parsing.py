@@ -95,7 +95,7 @@ class _Reading:
     def settings(self, document: dict[str, object]) -> Settings:
         for name in document:
             if name not in ("agent", "keys"):
-                self._unknown((name,), ("agent", "keys"), "the tables are [agent] and [keys.NAME]")
+                self._unknown((name,), ("agent", "keys"), "[agent] or [keys.NAME]")
         agent = self._fields(("agent",), document.get("agent", {}), AGENT)
         if agent.get("sandbox") is Level.OFF and not agent.get("sandbox_off_confirmed"):
             self._add(("agent", "sandbox"), f'"off" only beside {CONFIRMATION} = true', "'off' without it")
@@ -135,7 +135,7 @@ class _Reading:
         fields: dict[str, Any] = {}
         for name, value in table.items():
             if name not in known:
-                self._unknown((*path, name), known, f"the keys are {', '.join(known)}")
+                self._unknown((*path, name), known, f"one of {', '.join(known)}")
                 continue
             field, read = known[name]
             try:
@@ -161,7 +161,7 @@ class _Reading:
 
     def _unknown(self, path: Path, known: Iterable[str], otherwise: str) -> None:
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
-        expected = f"{quoted(near[0])} perhaps" if near else f"something else: {otherwise}"
+        expected = f"{quoted(near[0])} perhaps" if near else otherwise
         self._add(path, expected, "an unknown key")
 
     def _add(self, path: Path, expected: str, found: str) -> None:
