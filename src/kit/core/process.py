@@ -11,6 +11,7 @@ import errno
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,7 +62,8 @@ def not_dumpable() -> None:
 
 def die_with_parent(parent: int) -> None:
     """Get SIGTERM when the parent's thread that started this process ends; end now if it did already."""
-    prctl(linux.call, linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform == "linux":
+        prctl(linux.call, linux.PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise SystemExit(1)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
+import sys
 import time
 from collections.abc import Iterator
 
@@ -26,11 +26,22 @@ from kit.core.process import (
     no_new_privileges,
     undumpable,
 )
-from kit.core.sandbox import capabilities, landlock, linux, memory, namespaces, seccomp, users
+from kit.core.sandbox import (
+    capabilities,
+    landlock,
+    limits,
+    linux,
+    memory,
+    namespaces,
+    openbsd,
+    seccomp,
+    users,
+)
 from kit.core.sandbox.filters import Role
 from kit.core.sandbox.linux import Kernel
 from kit.core.sandbox.plan import Level, Plan
 
+_OPENBSD = sys.platform.startswith("openbsd")
 _READ_ALL = 1 << capabilities.DAC_READ_SEARCH
 
 
@@ -40,17 +51,17 @@ def restrain(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
     It has neither Landlock nor filters: a process in a domain of Landlock cannot signal children that were
     born outside, and it runs what `confirm` names.
     """
-    return tuple(_restrained(plan, kernel))
+    return tuple(openbsd.restrain(plan) if _OPENBSD else _restrained(plan, kernel))
 
 
 def confine(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
     """The zygote's: everything but what holding keys and forking take. In its first and only thread."""
-    return tuple(_confined(plan, kernel))
+    return tuple(openbsd.confine(plan) if _OPENBSD else _confined(plan, kernel))
 
 
 def seal(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
     """The worker's, after the fork: no child, no thread, no file, no socket from here on."""
-    return tuple(_sealed(plan, kernel))
+    return tuple(openbsd.seal(plan) if _OPENBSD else _sealed(plan, kernel))
 
 
 def _restrained(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
@@ -69,7 +80,7 @@ def _restrained(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
 def _confined(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
     os.umask(0o077)
     yield no_core_dumps()
-    yield attempt("descriptor limit", lambda: _limit_descriptors(plan.descriptors))
+    yield attempt("descriptor limit", lambda: limits.descriptors(plan.descriptors))
     if plan.level is Level.OFF:
         undumpable(kernel)
         yield users.change(plan.user, kernel)
@@ -88,7 +99,7 @@ def _confined(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
     yield attempt("capabilities", lambda: _keep(kernel, 0))
     yield undumpable(kernel)  # the change of the user undid it
     yield no_new_privileges(kernel)
-    yield attempt("file size limit", _no_growing_files)
+    yield attempt("file size limit", limits.file_size)
     yield no_executable_memory(kernel)
     yield attempt("landlock", lambda: landlock.restrict(kernel))
     yield attempt("system calls", lambda: seccomp.restrict(Role.ZYGOTE, plan.level, kernel))
@@ -100,8 +111,8 @@ def _sealed(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
         yield Measure("sandbox", OFF, "the configuration wants none")
         return
     yield attempt("memory lock", lambda: memory.lock(kernel))
-    yield attempt("process limit", _no_processes)
-    yield attempt("file size limit", _no_growing_files)
+    yield attempt("process limit", limits.processes)
+    yield attempt("file size limit", limits.file_size)
     yield attempt("system calls", lambda: seccomp.restrict(Role.WORKER, plan.level, kernel))
 
 
@@ -117,21 +128,6 @@ def _keep(kernel: Kernel, wanted: int) -> str:
 
 def _no_bounding_set(kernel: Kernel) -> str:
     capabilities.empty_bounding_set(kernel)
-    return ""
-
-
-def _limit_descriptors(wanted: int) -> str:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
-    return f"{allowed}"
-
-
-def _no_growing_files() -> str:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    return ""
-
-
-def _no_processes() -> str:
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    return ""
+    if capabilities.held(kernel).bounding:
+        raise OSError(errno.EPERM, "some are left in it")
+    return "empty"
