@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from kit.agent import extension, wire
+from kit.agent import extension, ssh_keys, wire
 from kit.agent.encoding import Buffer
 from kit.agent.extension import Failure, Status
 from kit.agent.keeper import NoSuchKey, OperationFailed
 from kit.agent.keystore import Entry, StoreFull
 from kit.agent.peers import spelled
 from kit.agent.policy import Refusal
+from kit.agent.public import PublicKey
+from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, Unavailable
 from kit.core.framing import frame
 
@@ -41,6 +43,25 @@ def done(request: extension.Request, answer: extension.Answer) -> list[Buffer]:
 def listed(request: extension.Request, entries: Iterable[Entry], counts: Counts) -> list[Buffer]:
     """Keys, with what they did."""
     return done(request, extension.KeyList(tuple(_record(entry, counts(entry)) for entry in entries)))
+
+
+def signature(made: bytes) -> bytearray:
+    """To `extension.Sign`, what `done` gives in a quarter of the time."""
+    size = len(made)
+    out = bytearray((len(_SIGNED) + 4 + size).to_bytes(4, "big"))
+    out += _SIGNED
+    out += size.to_bytes(4, "big")
+    out += made
+    return out
+
+
+def ssh_signature(public: PublicKey, scheme: Scheme, made: bytes) -> bytearray:
+    """To `wire.SignRequest`."""
+    name = ssh_keys.signature_format(public, scheme)
+    return frame(wire.sign_response(name, ssh_keys.signature_blob(public, made)))
+
+
+_SIGNED = wire.extension_response(extension.Sign.name, b"") + bytes([Status.DONE])
 
 
 def success(_result: object = None) -> list[Buffer]:

@@ -64,6 +64,10 @@ class Connection:
 
     def receive(self, buffer: memoryview) -> bytearray | None:
         """Read through `buffer` up to the end of one message; None if that is yet to come."""
+        if not self.begun and not self._ahead:
+            message = self._receive_whole(buffer)
+            if message is not None:
+                return message
         if self._ahead:
             ahead, self._ahead = self._ahead, bytearray()
             message = self._take(memoryview(ahead))
@@ -84,6 +88,23 @@ class Connection:
             if got < len(part):
                 # The rest is under way; the loop tells when it is there.
                 return None
+
+    def _receive_whole(self, buffer: memoryview) -> bytearray | None:
+        """One message that comes whole and alone, as nearly all do; what else comes is kept for `receive`."""
+        try:
+            got = self.socket.recv_into(buffer[:_AT_ONCE])
+        except BlockingIOError:
+            return None
+        if not got:
+            raise Closed
+        part = buffer[:got]
+        if got > PREFIX and int.from_bytes(part[:PREFIX], "big") == got - PREFIX:
+            message = bytearray(part[PREFIX:])
+            part[:] = bytes(got)
+            return message
+        self._ahead += part
+        part[:] = bytes(got)
+        return None
 
     def _take(self, data: memoryview) -> bytearray | None:
         """The message that `data` completes; what stands behind it is kept. `data` is wiped in any case."""

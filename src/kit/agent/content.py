@@ -56,6 +56,23 @@ def readings(key: PublicKey, content: bytes) -> tuple[Reading, ...]:
     return tuple(reading for reading in (found, _like_others(content), exchange) if reading)
 
 
+def open_end(content: bytes) -> int:
+    """How many bytes at the end, a digest, say nothing of what the content is: with any others there, in a
+    content of this length, `readings` gives the same.
+    """
+    if len(content) in _TLS_1_3_SIZES and content[:_TLS_1_3_HEAD] in _TLS_1_3:
+        return len(content) - _TLS_1_3_HEAD
+    if not content.startswith(_SSHSIG):
+        return 0
+    try:
+        digest = _check_sshsig(Reader(content[len(_SSHSIG) :]))
+    except ProtocolError:
+        return 0
+    # What a key exchange is known by may lie in the digest.
+    looks_into = len(content) in _EXCHANGE_SIZES and len(content) - digest < _RANDOMS + 5
+    return 0 if looks_into else digest
+
+
 _ALL = frozenset(SCHEMES)
 _OF_TYPE = {
     key_type: frozenset(s.code for s in SCHEMES.values() if s.key_type is key_type) for key_type in KeyType
@@ -99,6 +116,7 @@ _POINTS = {
     )
 }
 _RANDOMS = 64
+_EXCHANGE_SIZES = {_RANDOMS + 4 + size for size in _POINTS.values()}
 
 
 def _server_key_exchange(key: PublicKey, content: bytes) -> Reading | None:
@@ -204,12 +222,14 @@ def _ssh_signature(key: PublicKey, content: bytes) -> Reading | None:
     return Reading(Kind.SSH_SIGNATURE, frozenset(_ssh_algorithms(key).values()))
 
 
-def _check_sshsig(reader: Reader) -> None:
-    """OpenSSH's PROTOCOL.sshsig, "Signed Data"."""
+def _check_sshsig(reader: Reader) -> int:
+    """OpenSSH's PROTOCOL.sshsig, "Signed Data"; how long its digest is."""
     namespace, _reserved, hash_name = reader.string(), reader.string(), reader.text()
-    if not namespace or len(reader.string()) != _SSHSIG_DIGESTS.get(hash_name):
+    digest = len(reader.string())
+    if not namespace or digest != _SSHSIG_DIGESTS.get(hash_name):
         raise ProtocolError("an SSH signature without a namespace, or with a digest of a wrong length")
     reader.end()
+    return digest
 
 
 # By the first byte: of two families that share one, a content could be both.

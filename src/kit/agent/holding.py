@@ -15,10 +15,15 @@ from kit.agent.peers import Allowed, Peer
 from kit.agent.processes.messages import Change, Drop, Hold, Shut
 
 _MICRO = 1_000_000
+_UNKNOWN = "the agent does not hold this key"
 
 
 class NotNamed(NoSuchKey):
-    """The key is here, and does not name this peer, who must not learn that it is."""
+    """The key is here, and does not name this peer, who must not learn that it is; the log may."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(_UNKNOWN)
+        self.key = key
 
 
 class Holding:
@@ -27,6 +32,7 @@ class Holding:
     def __init__(self, store: KeyStore, keeper: Keeper, clock: Callable[[], float]) -> None:
         self.store, self.keeper, self.clock = store, keeper, clock
         self.locked = False
+        self.generation = 0  # another one after each change
 
     def apply(self, change: Change) -> None:
         """Make a change that the zygote decided."""
@@ -36,16 +42,19 @@ class Holding:
             self.drop(change.key_id)
         elif isinstance(change, Shut):
             self.locked = change.closed
+            self.generation += 1
 
     def hold(self, change: Hold, candidate: Candidate) -> Entry:
         entry = entry_of(change, candidate)
         self.store.put(entry)
         self.keeper.hold(candidate)
+        self.generation += 1
         return entry
 
     def drop(self, key_id: bytes) -> None:
         self.keeper.forget(key_id)
         self.store.drop(key_id)
+        self.generation += 1
 
     def by_id(self, key_id: bytes, peer: Peer) -> Entry:
         """The key, if it names this peer."""
@@ -102,13 +111,13 @@ def microseconds(seconds: float) -> int:
 
 def _known(entry: Entry | None) -> Entry:
     if entry is None:
-        raise NoSuchKey("the agent does not hold this key")
+        raise NoSuchKey(_UNKNOWN)
     return entry
 
 
 def _named(entry: Entry | None, peer: Peer) -> Entry:
     if entry is None:
-        raise NoSuchKey("the agent does not hold this key")
+        raise NoSuchKey(_UNKNOWN)
     if not entry.peers.admits(peer):
-        raise NotNamed("the agent does not hold this key")
+        raise NotNamed(entry.name)
     return entry

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kit.agent import policy
 from kit.agent.answers import Refused
@@ -33,9 +34,11 @@ from kit.agent.processes.tallies import (
 from kit.agent.schemes import KeyType, Scheme
 from kit.core.errors import KitError, Unavailable, UsageError
 
+if TYPE_CHECKING:
+    from kit.agent.repeats import Repeat
+
 # P-256 and Ed25519 take 30 µs, less than another round through the loop is worth; P-384 takes 350 µs.
 _QUICK_BITS = 256
-_KEY_ID_SHOWN = 8
 
 
 class Log(Protocol):
@@ -52,31 +55,36 @@ class Audit(Protocol):
 
     def record(self, act: Act) -> None: ...
 
+    def flush(self) -> None: ...
 
-class Client(NamedTuple):
+
+@dataclass(eq=False, slots=True)
+class Client:
     """Whom an operation is for; `slot` is where the supervisor keeps account of the connection."""
 
     peer: Peer
     slot: int
     admin: bool
+    repeats: list[Repeat] = field(default_factory=list)  # what it asked of late
 
 
-class _Use(NamedTuple):
-    """One use of a key."""
+class Use(NamedTuple):
+    """A use of a key that its purposes permit; `run` is given the content."""
 
     client: Client
     entry: Entry
     event: str
     purpose: str
     scheme: str
-    begun_ns: int
+    quick: bool
+    run: Callable[[bytes], bytes]
+    generation: int
 
-    def act(self, result: str) -> Act:
+    def act(self, result: str, begun_ns: int) -> Act:
         """Its line in the audit log, if it ends now."""
-        peer, us = self.client.peer, (time.perf_counter_ns() - self.begun_ns) // 1000
-        key, purpose = self.entry.name, self.purpose
-        now_ns = time.time_ns()
-        return Act(now_ns, self.event, key, purpose, self.scheme, peer.uid, peer.pid, peer.name, result, us)
+        peer, entry, us = self.client.peer, self.entry, (time.perf_counter_ns() - begun_ns) // 1000
+        now_ns, event, purpose = time.time_ns(), self.event, self.purpose
+        return Act(now_ns, event, entry.name, purpose, self.scheme, peer.uid, peer.pid, peer.name, result, us)
 
 
 class Operations:
@@ -91,83 +99,89 @@ class Operations:
         """The key; one that does not name the client is unknown to it, and to nobody else."""
         try:
             return look(client.peer)
-        except NotNamed:
-            self._log.event(
-                "refuse", uid=client.peer.uid, pid=client.peer.pid, why="the key does not name it"
-            )
-            self._missed(client, event, "denied")
+        except NotNamed as error:
+            uid, pid = client.peer.uid, client.peer.pid
+            self._log.event("refuse", key=error.key, uid=uid, pid=pid, why="the key does not name this user")
+            self._missed(client, event, "denied", error.key)
             raise
         except NoSuchKey:
             self._missed(client, event, "unknown")
             raise
 
-    def sign(self, client: Client, entry: Entry, scheme: Scheme, claimed: str, content: bytes) -> Any:
-        """The signature in TLS's form, if the key's purposes allow this content."""
-        begun_ns = time.perf_counter_ns()
+    def permit_sign(self, client: Client, entry: Entry, scheme: Scheme, claimed: str, content: bytes) -> Use:
+        """May the key sign this for the client? Raises Refused."""
         public = entry.public
         decision = policy.decide(public, entry.purposes, claimed, scheme, content)
-        use = _Use(client, entry, "sign", decision.purpose, scheme.name, begun_ns)
-        work = partial(self.holding.keeper.sign, public.key_id, scheme, content)
+        run = partial(self.holding.keeper.sign, public.key_id, scheme)
         quick = public.key_type is not KeyType.RSA and public.bits <= _QUICK_BITS
-        return self._permitted(use, decision, work, quick)
+        use = Use(client, entry, "sign", decision.purpose, scheme.name, quick, run, self.holding.generation)
+        return self._permitted(use, decision)
 
-    def decrypt(self, client: Client, entry: Entry, ciphertext: bytes) -> Any:
-        """The plaintext; the length of a ciphertext is public, so a wrong one may be told."""
-        begun_ns = time.perf_counter_ns()
+    def permit_decrypt(self, client: Client, entry: Entry, ciphertext: bytes) -> Use:
+        """May the key decrypt for the client? The length of a ciphertext is public: a wrong one is told."""
         decision = policy.decide_decrypt(entry.public, entry.purposes)
-        use = _Use(client, entry, "decrypt", "decrypt", "rsa_pkcs1", begun_ns)
-        if isinstance(decision, policy.Permit) and len(ciphertext) != (entry.public.bits + 7) // 8:
+        run = partial(self.holding.keeper.decrypt, entry.public.key_id)
+        use = Use(client, entry, "decrypt", "decrypt", "rsa_pkcs1", False, run, self.holding.generation)
+        self._permitted(use, decision)
+        if len(ciphertext) != (entry.public.bits + 7) // 8:
             raise UsageError(f"a ciphertext of {len(ciphertext)} bytes for a key of {entry.public.bits} bits")
-        work = partial(self.holding.keeper.decrypt, entry.public.key_id, ciphertext)
-        return self._permitted(use, decision, work, quick=False)
+        return use
+
+    def perform(self, use: Use, content: bytes) -> Any:
+        """The signature in TLS's form, or the plaintext, once rate and confirmation allow it."""
+        begun_ns = time.perf_counter_ns()
+        if not self._audit.working:
+            raise Unavailable("the audit log cannot be written, and no key is used without it")
+        if use.entry.limited:
+            question = partial(messages.Take, key_id=use.entry.public.key_id)
+            return Later(Wait.ZYGOTE, question, partial(self._rated, use, content, begun_ns))
+        return self._confirmed(use, content, begun_ns)
 
     def note_failure(self, request: str, error: KitError) -> None:
         """Log a request that came to nothing, unless its refusal is in the log already."""
         if not isinstance(error, Refused | NotNamed):
             self._log.event("fail", request=request, why=str(error))
 
-    def _permitted(self, use: _Use, decision: policy.Permit | policy.Refusal, work: Get, quick: bool) -> Any:
+    def _permitted(self, use: Use, decision: policy.Permit | policy.Refusal) -> Use:
         if isinstance(decision, policy.Refusal):
-            raise self._refuse(use, "refused", decision)
-        if not self._audit.working:
-            raise Unavailable("the audit log cannot be written, and no key is used without it")
-        if use.entry.limited:
-            question = partial(messages.Take, key_id=use.entry.public.key_id)
-            return Later(Wait.ZYGOTE, question, partial(self._rated, use, work, quick))
-        return self._confirmed(use, work, quick)
+            raise self._refuse(use, decision, time.perf_counter_ns())
+        return use
 
-    def _rated(self, use: _Use, work: Get, quick: bool, get: Get) -> Any:
+    def _rated(self, use: Use, content: bytes, begun_ns: int, get: Get) -> Any:
         if not get().good:
             refusal = policy.Refusal(use.purpose, "the key has made as many signatures as its rate allows")
-            raise self._refuse(use, "refused", refusal)
-        return self._confirmed(use, work, quick)
+            raise self._refuse(use, refusal, begun_ns)
+        return self._confirmed(use, content, begun_ns)
 
-    def _confirmed(self, use: _Use, work: Get, quick: bool) -> Any:
+    def _confirmed(self, use: Use, content: bytes, begun_ns: int) -> Any:
         if not use.entry.confirm:
-            return self._do(use, work, quick)
+            return self._do(use, content, begun_ns)
         question = partial(
             messages.Confirm, key_name=use.entry.name, purpose=use.purpose, slot=use.client.slot
         )
-        return Later(Wait.SUPERVISOR, question, partial(self._answered, use, work, quick))
+        return Later(Wait.SUPERVISOR, question, partial(self._answered, use, content, begun_ns))
 
-    def _answered(self, use: _Use, work: Get, quick: bool, get: Get) -> Any:
+    def _answered(self, use: Use, content: bytes, begun_ns: int, get: Get) -> Any:
         if not get().good:
             refusal = policy.Refusal(use.purpose, "the use of the key was not confirmed")
-            raise self._refuse(use, "refused", refusal)
-        return self._do(use, work, quick)
+            raise self._refuse(use, refusal, begun_ns)
+        return self._do(use, content, begun_ns)
 
-    def _do(self, use: _Use, work: Get, quick: bool) -> Any:
-        finish = partial(self._done, use)
-        return finish(work) if quick else Later(Wait.TURN, work, finish)
+    def _do(self, use: Use, content: bytes, begun_ns: int) -> Any:
+        if use.quick:
+            return self._work(use, content, begun_ns)
+        return Later(Wait.TURN, partial(self._work, use, content, begun_ns), _result)
 
-    def _done(self, use: _Use, get: Get) -> bytes:
+    def _work(self, use: Use, content: bytes, begun_ns: int) -> bytes:
         try:
-            result: bytes = get()
+            if use.generation != self.holding.generation:
+                self._check_current(use)
+            result = use.run(content)
         except KitError:
             self._row.cells[FAILED] += 1
-            self._audit.record(use.act("failed"))
+            self._audit.record(use.act("failed", begun_ns))
             raise
-        act = use.act("done")
+        act = use.act("done", begun_ns)
         self._audit.record(act)
         columns = self._row.key(use.entry.slot)
         columns[SIGNED if use.event == "sign" else DECRYPTED] += 1
@@ -175,14 +189,23 @@ class Operations:
         count_time(columns, act.microseconds)
         return result
 
-    def _refuse(self, use: _Use, result: str, refusal: policy.Refusal) -> Refused:
+    def _check_current(self, use: Use) -> None:
+        """What was permitted by rules that changed meanwhile is not done."""
+        if self.holding.known(use.entry.public.key_id) is not use.entry:
+            raise NoSuchKey("the key was changed while its use was waiting")
+
+    def _refuse(self, use: Use, refusal: policy.Refusal, begun_ns: int) -> Refused:
         self._row.key(use.entry.slot)[REFUSED] += 1
         self._tallies.client(use.client.slot)[REFUSALS] += 1
         self._log.event("refuse", key=use.entry.name, purpose=refusal.purpose, why=refusal.why)
-        self._audit.record(use.act(result))
+        self._audit.record(use.act("refused", begun_ns))
         return Refused(refusal)
 
-    def _missed(self, client: Client, event: str, result: str) -> None:
+    def _missed(self, client: Client, event: str, result: str, key: str = "") -> None:
         """A key was asked for that is not there, or not for this client."""
         peer = client.peer
-        self._audit.record(Act(time.time_ns(), event, "", "", "", peer.uid, peer.pid, peer.name, result, 0))
+        self._audit.record(Act(time.time_ns(), event, key, "", "", peer.uid, peer.pid, peer.name, result, 0))
+
+
+def _result(get: Get) -> Any:
+    return get()

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from kit.agent import answers, extension, ssh_keys, wire
+from kit.agent import answers, extension, wire
 from kit.agent.answers import Locked, NotAdministrator
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait, then
 from kit.agent.operations import Client, Operations
 from kit.agent.processes import messages
+from kit.agent.repeats import Repeat, recall, remember
 from kit.agent.schemes import BY_NAME, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType, Scheme
 from kit.agent.state import State
 from kit.core.errors import KitError, Unavailable, UsageError
@@ -35,6 +36,11 @@ class Service:
 
     def handle(self, message: bytearray, client: Client) -> bytearray | Later:
         """The framed answer, or work whose `finish` makes it. `message` must live until then."""
+        if client.repeats:
+            holding = self._holding
+            repeat = recall(message, client, holding.generation, holding.clock)
+            if repeat:
+                return self._repeat(repeat, message)
         request = wire.parse_request(message)
         rule = _RULES[type(request)]
         if self._holding.locked and not rule.while_locked:
@@ -43,7 +49,8 @@ class Service:
             return self._conclude(request, partial(_not_permitted, request))
         if rule.answer is None:
             return self._conclude(request, partial(_forward, message, client))
-        return self._conclude(request, partial(rule.answer, self, request, client))
+        step = partial(rule.answer, self, request, client)
+        return self._conclude(request, partial(step, message) if rule.remembers else step)
 
     def refuse(self, message: bytearray, error: KitError) -> bytearray:
         """The answer that says this error to whoever sent the message."""
@@ -60,19 +67,43 @@ class Service:
             return Later(outcome.wait, outcome.work, lambda get: self._conclude(request, lambda: finish(get)))
         return outcome if isinstance(outcome, bytearray) else frame(*outcome)
 
+    def _repeat(self, repeat: Repeat, message: bytearray) -> bytearray | Later:
+        """Like `_conclude`, for a request that was read and permitted before."""
+        return self._conclude_repeat(
+            repeat, message, partial(self.operations.perform, repeat.use, repeat.content(message))
+        )
+
+    def _conclude_repeat(self, repeat: Repeat, message: bytearray, step: Get) -> bytearray | Later:
+        try:
+            outcome = step()
+        except KitError as error:
+            request = wire.parse_request(message)
+            self.operations.note_failure(type(request).__name__, error)
+            return answers.failed(request, error)
+        if isinstance(outcome, Later):
+            finish = outcome.finish
+            return Later(
+                outcome.wait,
+                outcome.work,
+                lambda get: self._conclude_repeat(repeat, message, lambda: finish(get)),
+            )
+        return repeat.answer(outcome)
+
     # kit's own messages.
 
-    def sign(self, request: extension.Sign, client: Client) -> Any:
+    def sign(self, request: extension.Sign, client: Client, message: bytearray) -> Any:
         if request.scheme not in SCHEMES:
             raise UsageError(f"no signature scheme {request.scheme:#06x}")
         entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "sign")
         scheme = SCHEMES[request.scheme]
-        outcome = self.operations.sign(client, entry, scheme, request.purpose, request.content)
-        return then(outcome, lambda signature: answers.done(request, extension.Signature(signature)))
+        use = self.operations.permit_sign(client, entry, scheme, request.purpose, request.content)
+        remember(message, request.content, use, answers.signature)
+        return then(self.operations.perform(use, request.content), answers.signature)
 
     def decrypt(self, request: extension.Decrypt, client: Client) -> Any:
         entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "decrypt")
-        outcome = self.operations.decrypt(client, entry, request.ciphertext)
+        use = self.operations.permit_decrypt(client, entry, request.ciphertext)
+        outcome = self.operations.perform(use, request.ciphertext)
         return then(outcome, lambda plain: answers.done(request, extension.Plaintext(memoryview(plain))))
 
     def list(self, request: extension.List, client: Client) -> Any:
@@ -85,7 +116,7 @@ class Service:
         return answers.done(request, self._state.status(len(self._holding.alive()), self._holding.locked))
 
     def metrics(self, request: extension.GetMetrics, _client: Client) -> Any:
-        return answers.done(request, self._state.metrics(self._holding.alive()))
+        return answers.done(request, self._state.metrics(self._holding.alive(), self._holding.locked))
 
     def peers(self, request: extension.GetPeers, _client: Client) -> Any:
         return _ask(messages.Who, lambda reply: answers.done(request, _peer_list(reply)))
@@ -107,12 +138,13 @@ class Service:
         mine = [entry for entry in alive if entry.peers.admits(client.peer)]
         return [wire.identities_answer([(entry.public.ssh_blob, entry.name) for entry in mine])]
 
-    def ssh_sign(self, request: wire.SignRequest, client: Client) -> Any:
+    def ssh_sign(self, request: wire.SignRequest, client: Client, message: bytearray) -> Any:
         entry = self.operations.find(client, partial(self._holding.by_blob, request.key_blob), "sign")
         scheme = _ssh_scheme(entry, request.flags)
-        name = ssh_keys.signature_format(entry.public, scheme)
-        outcome = self.operations.sign(client, entry, scheme, "", request.content)
-        return then(outcome, lambda s: [wire.sign_response(name, ssh_keys.signature_blob(entry.public, s))])
+        use = self.operations.permit_sign(client, entry, scheme, "", request.content)
+        answer = partial(answers.ssh_signature, entry.public, scheme)
+        remember(message, request.content, use, answer)
+        return then(self.operations.perform(use, request.content), answer)
 
     def query(self, _request: wire.Query, _client: Client) -> Any:
         return [wire.query_response()]
@@ -169,15 +201,19 @@ def _ssh_scheme(entry: Entry, flags: int) -> Scheme:
 
 
 class _Rule(NamedTuple):
-    """Who answers a request (None: the zygote), whether while the agent is locked, and who may ask."""
+    """Who answers a request (None: the zygote), whether while the agent is locked, and who may ask.
 
-    answer: Callable[[Service, Any, Client], Any] | None
+    What is remembered for its repetition is told the message as it came.
+    """
+
+    answer: Callable[..., Any] | None
     while_locked: bool
     administrator: bool
+    remembers: bool = False
 
 
 _RULES: dict[type[object], _Rule] = {
-    extension.Sign: _Rule(Service.sign, False, False),
+    extension.Sign: _Rule(Service.sign, False, False, remembers=True),
     extension.Decrypt: _Rule(Service.decrypt, False, False),
     extension.Generate: _Rule(None, False, True),
     extension.Add: _Rule(None, False, True),
@@ -189,7 +225,7 @@ _RULES: dict[type[object], _Rule] = {
     extension.Reload: _Rule(Service.reload, False, True),
     extension.Stop: _Rule(Service.stop, True, True),
     wire.RequestIdentities: _Rule(Service.identities, True, False),  # and answers with none
-    wire.SignRequest: _Rule(Service.ssh_sign, False, False),
+    wire.SignRequest: _Rule(Service.ssh_sign, False, False, remembers=True),
     wire.AddIdentity: _Rule(None, False, True),
     wire.RemoveIdentity: _Rule(None, False, True),
     wire.RemoveAllIdentities: _Rule(None, False, True),

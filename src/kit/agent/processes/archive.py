@@ -113,14 +113,16 @@ class Archive:
         if not data:
             self._loop.unwatch(source.pipe)
             return False
+        lines: list[bytes] = []
         try:
-            lines = list(source.lines.feed(data))
+            lines.extend(source.lines.feed(data))
         except ProtocolError:
             self._loop.unwatch(source.pipe)
             source.nonsense()
-            return False
         source.taken += len(lines)
-        source.marks.append((self._writer.take(lines), source.taken))
+        end = self._writer.take(lines)
+        if self._strict:
+            source.marks.append((end, source.taken))
         return True
 
     def _flush(self) -> None:

@@ -30,7 +30,7 @@ from kit.agent.processes.messages import Change, Drop, Hold, Shut
 from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.tallies import Tallies
 from kit.agent.schemes import KINDS
-from kit.core.errors import KitError, UsageError
+from kit.core.errors import KitError, ProtocolError, UsageError
 from kit.core.framing import frame
 
 _ROOT = 0
@@ -106,6 +106,8 @@ class Authority:
     def handle(self, message: Buffer, peer: Peer, reply: Callable[[Buffer], None]) -> None:
         """Answer a message now or later; it is not needed any more when this returns."""
         request = wire.parse_request(message)
+        if type(request) not in _ANSWERS:
+            raise ProtocolError("a worker forwards what it has to answer itself")
         asked = _Asked(request, peer, reply)
         try:
             if self._lock.closed and not isinstance(request, wire.Unlock):
@@ -270,15 +272,15 @@ class Authority:
         asked.answer(answers.listed(asked.request, [entry], lambda _entry: counts))
 
     def _fail(self, asked: _Asked, error: KitError) -> None:
-        request = type(asked.request).__name__
-        self._log.event("fail", request=request, why=str(error))
-        self._record(_EVENTS.get(type(asked.request), request), "", "", asked.peer, "failed")
+        self._log.event("fail", request=type(asked.request).__name__, why=str(error))
+        self._record(_EVENTS[type(asked.request)], "", "", asked.peer, "failed")
         asked.fail(error)
 
     def _record(self, event: str, key: str, purpose: str, peer: Peer, result: str = "done") -> None:
         self._audit.record(
             Act(time.time_ns(), event, key, purpose, "", peer.uid, peer.pid, peer.name, result, 0)
         )
+        self._audit.flush()
 
 
 def _wish(name: str, purposes: tuple[str, ...], lifetime_s: int, peer: Peer, *, unique: bool = True) -> Wish:

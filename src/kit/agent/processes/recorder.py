@@ -1,7 +1,7 @@
 """A process's way into the audit log: one record an act, in a pipe that the supervisor empties.
 
-A record is in the pipe before the act is answered; if the pipe is full, the process waits. A strict recorder
-also keeps count, so that an answer can wait until its record is written.
+The records are in the pipe before their acts are answered; if the pipe is full, the process waits. A strict
+recorder also keeps count, so that an answer can wait until its record is written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ class Recorder:
 
     def __init__(self, pipe: int | None, *, strict: bool = False) -> None:
         self._pipe, self._strict = pipe, strict
+        self._records: list[bytes] = []
         self.sent = self.written = 0
         self._writes = True
 
@@ -35,7 +36,17 @@ class Recorder:
         self.written, self._writes = written, working
 
     def record(self, act: Act) -> None:
-        """One record, whole."""
+        """Keep one record until `flush`."""
         if self._pipe is not None:
-            os.write(self._pipe, encode(act))
-            self.sent += 1
+            self._records.append(encode(act))
+
+    def flush(self) -> None:
+        """All of them into the pipe."""
+        if self._pipe is None or not self._records:
+            return
+        self.sent += len(self._records)
+        data = memoryview(b"".join(self._records))
+        self._records.clear()
+        while data:
+            # A signal may end a write in its middle.
+            data = data[os.write(self._pipe, data) :]

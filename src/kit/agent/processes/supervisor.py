@@ -61,14 +61,14 @@ def _run(launcher: socket.socket) -> int:
     descriptors = raise_descriptor_limit(asked.limits.connections + _DESCRIPTORS_BESIDE_CLIENTS)
     settings = decide(asked, file, descriptors)
     log = Journal.open(asked.log_path or file.log)
-    sink = open_sink(settings.audit)
     listeners, sockets = _listen(asked, file)
     try:
         tallies = Tallies(settings.workers, settings.limits.keys, settings.limits.connections)
         forked = _fork_zygote(settings, tallies)
         restrain(settings.plan)
         loop = Loop()
-        writer = AuditWriter(sink, settings.audit_strict)
+        # As the agent's user, who has to open it again after each rotation.
+        writer = AuditWriter(open_sink(settings.audit), settings.audit_strict)
         archive = Archive(loop, writer, settings.audit_strict, tallies.row(-1))
         archive.add(forked.audit, lambda _count, _working: None, lambda: None)
         _await_ready(forked.channel)

@@ -87,8 +87,8 @@ def _server(index: int, ends: Ends, holding: Holding, shared: Shared, sealed: _S
     around = Surroundings(sealed.wakes, questions, recorder, tallies, index, settings.limits, shared.log)
     server = Server(service, around)
     told = _Told(server, questions, recorder, holding, ends.zygote)
-    server.watch(ends.supervisor, told.reader(ends.supervisor, told.by_supervisor))
-    server.watch(ends.zygote, told.reader(ends.zygote, told.by_zygote))
+    server.watch(ends.supervisor.fileno(), told.reader(ends.supervisor, told.by_supervisor))
+    server.watch(ends.zygote.fileno(), told.reader(ends.zygote, told.by_zygote))
     return server
 
 
@@ -114,7 +114,7 @@ class _Told:
                 while channel.receive(take):
                     pass
             except ChannelClosed:
-                self._server.unwatch(channel)
+                self._server.unwatch(channel.fileno())
                 self._server.ask_to_stop()
 
         return read

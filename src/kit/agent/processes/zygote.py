@@ -133,8 +133,6 @@ class Zygote:
             one, data = self._deferred.popleft()
             try:
                 self._forwarded(one, data)
-            except ProtocolError:
-                self._kill(one)
             finally:
                 wipe(data)
 
@@ -205,14 +203,21 @@ class Zygote:
         try:
             while one.index in self._workers and one.channel.receive(partial(self._by_worker, one)):
                 pass
-        except (ChannelClosed, ProtocolError):
-            # Its end is told by SIGCHLD; one that says nonsense is made to end.
-            self._kill(one)
+        except ChannelClosed:
+            self._kill(one)  # its end is told by SIGCHLD
 
     def _by_worker(self, one: _Worker, data: memoryview, _descriptors: list[int]) -> None:
         self._forwarded(one, data)
 
     def _forwarded(self, one: _Worker, data: Buffer) -> None:
+        """What a worker says costs nobody but itself, a bug of ours included."""
+        try:
+            self._answer(one, data)
+        except Exception as error:  # noqa: BLE001 - as above; the error's text may hold content
+            self._shared.log.event("kill", worker=one.index, error=type(error).__name__, at=place(error))
+            self._kill(one)
+
+    def _answer(self, one: _Worker, data: Buffer) -> None:
         message: Any = messages.parse(data)
         if isinstance(message, messages.Take):
             good = self._configured.take(message.key_id, self._shared.clock())
