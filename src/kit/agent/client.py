@@ -86,8 +86,8 @@ class AgentClient:
     def status(self) -> AgentStatus:
         return self._ask(extension.GetStatus(), extension.AgentStatus)
 
-    def metrics(self) -> tuple[extension.Sample, ...]:
-        return self._ask(extension.GetMetrics(), extension.AgentMetrics).samples
+    def metrics(self) -> extension.AgentMetrics:
+        return self._ask(extension.GetMetrics(), extension.AgentMetrics)
 
     def peers(self) -> tuple[extension.PeerRecord, ...]:
         """Who is connected."""

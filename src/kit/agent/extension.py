@@ -12,12 +12,11 @@ from enum import IntEnum
 from typing import ClassVar, TypeVar
 
 from kit.agent.encoding import Buffer, Reader, string
-from kit.agent.fields import flag, names, number32, number64, octets, read, rows, secret, text, write
+from kit.agent.fields import counts, flag, names, number32, number64, octets, read, rows, secret, text, write
 from kit.core.errors import ProtocolError
 
 KEYS_LIMIT = 256
-# Samples and clients in one answer: 256 keys with a histogram each make 4,600, each of some 50 bytes.
-_SAMPLES_LIMIT, _PEERS_LIMIT = 5120, 1024
+_PEERS_LIMIT = 1024
 
 
 class Status(IntEnum):
@@ -192,12 +191,17 @@ class Reloaded:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One number of a metric; `labels` is a JSON object of texts, durations are in microseconds."""
+class KeyMetrics:
+    """What was done with a key; `durations`: how many operations took up to each bound, and how many more."""
 
-    metric: str = text()
-    labels: str = text()
-    value: int = number64()
+    key_name: str = text()
+    kind: str = text()
+    expires_s: int = number64()
+    signed: int = number64()
+    decrypted: int = number64()
+    refused: int = number64()
+    microseconds: int = number64()
+    durations: tuple[int, ...] = counts()
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,7 @@ class PeerRecord:
     uid: int = number32()
     pid: int = number32()
     peer_name: str = text()
+    connection: int = number32()  # tells it from others; that of one who is gone is given again
     worker: int = number32()
     since_s: int = number64()
     operations: int = number64()
@@ -271,9 +276,24 @@ class ReloadReport:
 
 @dataclass(frozen=True)
 class AgentMetrics:
-    """The answer to `GetMetrics`."""
+    """The answer to `GetMetrics`; of a locked agent's keys it tells only how many there are."""
 
-    samples: tuple[Sample, ...] = rows(Sample, _SAMPLES_LIMIT)
+    version: str = text()
+    pid: int = number32()
+    started_s: int = number64()
+    locked: bool = flag()
+    keys: int = number32()
+    workers: int = number32()
+    connections: int = number64()
+    accepted: int = number64()
+    rejected: int = number64()
+    malformed: int = number64()
+    failed: int = number64()
+    restarts: int = number64()
+    audit_failing: bool = flag()
+    audit_lost: int = number64()
+    bounds_us: tuple[int, ...] = counts()  # of `durations`
+    by_key: tuple[KeyMetrics, ...] = rows(KeyMetrics, KEYS_LIMIT)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def numbers() -> Any:
     return _field(_read_numbers, lambda v: [string(b"".join(map(uint32, sorted(v))))])
 
 
+def counts() -> Any:
+    """Any number of uint64, in their order."""
+    return _field(_read_counts, lambda v: [string(b"".join(map(uint64, v)))])
+
+
 def rows(row: type[Any], limit: int) -> Any:
     """A count up to `limit`, and that many messages of one kind."""
     return _field(_read_rows(row, limit), _write_rows)
@@ -97,6 +102,13 @@ def _read_numbers(reader: Reader) -> frozenset[int]:
     if len(raw) % 4:
         raise ProtocolError(f"a set of numbers in {len(raw)} bytes")
     return frozenset(int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), 4))
+
+
+def _read_counts(reader: Reader) -> tuple[int, ...]:
+    raw = bytes(reader.string())
+    if len(raw) % 8:
+        raise ProtocolError(f"a row of counts in {len(raw)} bytes")
+    return tuple(int.from_bytes(raw[at : at + 8], "big") for at in range(0, len(raw), 8))
 
 
 def _read_rows(row: type[Any], limit: int) -> Callable[[Reader], Any]:

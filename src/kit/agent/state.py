@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
-from kit.agent.extension import AgentMetrics, AgentStatus, Measure, Process, Sample
+from kit.agent.extension import AgentMetrics, AgentStatus, KeyMetrics, Measure, Process
 from kit.agent.keystore import Entry
 from kit.agent.processes.tallies import (
     ACCEPTED,
@@ -28,6 +27,8 @@ from kit.agent.processes.tallies import (
     Tallies,
     histogram,
 )
+
+_LARGEST = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class State:
             started_s=int(self.started_s),
             locked=locked,
             keys=keys,
-            connections=sum(process.connections for process in processes),
+            connections=min(sum(process.connections for process in processes), _LARGEST),
             accepted=total(ACCEPTED),
-            signed=sum(columns[SIGNED] for columns in every),
-            decrypted=sum(columns[DECRYPTED] for columns in every),
-            refused=sum(columns[REFUSED] for columns in every),
+            signed=_sum(every, SIGNED),
+            decrypted=_sum(every, DECRYPTED),
+            refused=_sum(every, REFUSED),
             failed=total(FAILED),
             malformed=total(MALFORMED),
             rejected=total(REJECTED),
@@ -67,9 +68,27 @@ class State:
             measures=self.measures,
         )
 
-    def metrics(self, entries: Iterable[Entry]) -> AgentMetrics:
-        """Samples, by the names that `metrics` renders."""
-        return AgentMetrics((*self._of_agent(), *(s for entry in entries for s in self._of_key(entry))))
+    def metrics(self, entries: Sequence[Entry], locked: bool) -> AgentMetrics:
+        """What there is to count; a locked agent shows no keys."""
+        total = self.tallies.total
+        return AgentMetrics(
+            version=__version__,
+            pid=self.supervisor,
+            started_s=int(self.started_s),
+            locked=locked,
+            keys=len(entries),
+            workers=self.tallies.workers,
+            connections=sum(process.connections for process in self._processes()),
+            accepted=total(ACCEPTED),
+            rejected=total(REJECTED),
+            malformed=total(MALFORMED),
+            failed=total(FAILED),
+            restarts=total(RESTARTS),
+            audit_failing=bool(total(AUDIT_FAILING)),
+            audit_lost=total(AUDIT_LOST),
+            bounds_us=BOUNDS_US,
+            by_key=() if locked else tuple(map(self._of_key, entries)),
+        )
 
     def _audit(self) -> str:
         if not self.audit:
@@ -82,33 +101,23 @@ class State:
         for index in range(self.tallies.workers):
             cells = self.tallies.row(index).cells
             if cells[PID]:
-                # Another process writes meanwhile.
-                yield Process("worker", cells[PID], max(0, cells[SERVED] - cells[CLOSED]))
+                # Another process writes meanwhile, and what it likes.
+                here = max(0, cells[SERVED] - cells[CLOSED])
+                yield Process("worker", min(cells[PID], _LARGEST), min(here, _LARGEST))
 
-    def _of_agent(self) -> Iterator[Sample]:
-        total = self.tallies.total
-        yield Sample("connections", "{}", sum(process.connections for process in self._processes()))
-        yield Sample("connections_accepted", "{}", total(ACCEPTED))
-        yield Sample("connections_rejected", "{}", total(REJECTED))
-        yield Sample("worker_restarts", "{}", total(RESTARTS))
-        yield Sample("workers", "{}", self.tallies.workers)
-        yield Sample("malformed_messages", "{}", total(MALFORMED))
-        yield Sample("failures", "{}", total(FAILED))
-        yield Sample("audit_failing", "{}", total(AUDIT_FAILING))
-        yield Sample("audit_lines_lost", "{}", total(AUDIT_LOST))
-        yield Sample("start_time_seconds", "{}", int(self.started_s))
-
-    def _of_key(self, entry: Entry) -> Iterator[Sample]:
+    def _of_key(self, entry: Entry) -> KeyMetrics:
         columns = self.tallies.key(entry.slot)
-        name = {"key": entry.name, "kind": entry.public.kind}
-        labels = json.dumps(name)
-        yield Sample("operations", json.dumps({**name, "operation": "sign"}), columns[SIGNED])
-        yield Sample("operations", json.dumps({**name, "operation": "decrypt"}), columns[DECRYPTED])
-        yield Sample("refusals", labels, columns[REFUSED])
-        below = 0
-        for bound, count in zip((*BOUNDS_US, None), histogram(columns), strict=True):
-            below += count
-            le = "+Inf" if bound is None else f"{bound / 1_000_000:g}"
-            yield Sample("operation_duration_bucket", json.dumps({**name, "le": le}), below)
-        yield Sample("operation_duration_sum", labels, columns[MICROSECONDS])
-        yield Sample("operation_duration_count", labels, below)
+        return KeyMetrics(
+            key_name=entry.name,
+            kind=entry.public.kind,
+            expires_s=int(entry.expires_s),
+            signed=columns[SIGNED],
+            decrypted=columns[DECRYPTED],
+            refused=columns[REFUSED],
+            microseconds=columns[MICROSECONDS],
+            durations=tuple(histogram(columns)),
+        )
+
+
+def _sum(every: Sequence[Sequence[int]], column: int) -> int:
+    return sum(columns[column] for columns in every) % 2**64

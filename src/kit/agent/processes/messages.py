@@ -267,6 +267,8 @@ _KINDS: tuple[type[Any], ...] = (
     Forward,
     Take,
     Reply,
+    Reloads,
+    Connected,
     Hold,
     Drop,
     Shut,

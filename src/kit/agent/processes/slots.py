@@ -70,6 +70,7 @@ class Slots:
             peer.uid,
             peer.pid,
             peer.name,
+            number,
             slot.worker,
             slot.since_s,
             columns[OPERATIONS],

@@ -23,6 +23,8 @@ _KEY_COLUMNS = 4 + len(BOUNDS_US) + 1
 # Columns of a client's slot.
 OPERATIONS, REFUSALS, GONE = range(3)
 _SLOT_COLUMNS = 3
+# Sums stay words: too large a one would keep whoever asks from any answer.
+_WORD = 2**64 - 1
 
 
 class Tallies:
@@ -41,12 +43,12 @@ class Tallies:
 
     def total(self, column: int) -> int:
         """Over all rows."""
-        return sum(self._cells[column :: self._row_size][: self.workers + 1].tolist())
+        return sum(self._cells[column :: self._row_size][: self.workers + 1].tolist()) & _WORD
 
     def key(self, slot: int) -> list[int]:
         """Every column of a key, over all workers."""
         found = [self.row(index).key(slot).tolist() for index in range(self.workers)]
-        return [sum(column) for column in zip(*found, strict=True)]
+        return [sum(column) & _WORD for column in zip(*found, strict=True)]
 
     def clear_key(self, slot: int) -> None:
         """A new key takes the slot."""
