@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kit.core.paths import agent_socket
+from tests.cli.tree import COMMANDS
 from tests.peers import find
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -95,6 +96,16 @@ def test_a_socket_that_systemd_holds_outlives_the_service(service: Path) -> None
     assert settings["StartLimitIntervalSec"] == ["0"], "a limit on starts stops the socket"
     assert "RuntimeDirectory" not in settings, "it goes with the service, and what lies in it"
     assert "Accept" not in _socket_of(service)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=_name)
+@pytest.mark.parametrize("setting", ["ExecStart", "ExecReload"])
+def test_kit_knows_the_command_and_its_options(service: Path, setting: str) -> None:
+    (line,) = _settings(service)[setting]
+    program, *words = line.removeprefix("/usr/bin/env ").split()
+    assert program == (_COMMAND if service == SYSTEM else "kit")
+    known = {command.path: command.options for command in COMMANDS}
+    assert {word for word in words if word.startswith("-")} <= known[tuple(words[:2])]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=_name)
