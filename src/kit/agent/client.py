@@ -87,7 +87,14 @@ class AgentClient:
         return self._ask(extension.GetStatus(), extension.AgentStatus)
 
     def metrics(self) -> extension.AgentMetrics:
-        return self._ask(extension.GetMetrics(), extension.AgentMetrics)
+        """What there is to count; every histogram is of the bounds that come with it."""
+        metrics = self._ask(extension.GetMetrics(), extension.AgentMetrics)
+        bounds = metrics.bounds_us
+        if list(bounds) != sorted(set(bounds)) or any(
+            len(key.durations) != len(bounds) + 1 for key in metrics.by_key
+        ):
+            raise ProtocolError("a histogram that does not fit its bounds")
+        return metrics
 
     def peers(self) -> tuple[extension.PeerRecord, ...]:
         """Who is connected."""

@@ -9,6 +9,7 @@ import click
 
 from kit.cli import agent_keys
 from kit.cli.agent_check import check_config
+from kit.cli.agent_metrics import metrics
 from kit.cli.agent_options import (
     allow_option,
     key_files,
@@ -122,5 +123,5 @@ def unlock(passphrase_fd: int | None, socket: str | None) -> None:
                 raise NegativeAnswer("the passphrase does not unlock the agent")
 
 
-for _command in (check_config, *agent_keys.COMMANDS):
+for _command in (check_config, metrics, *agent_keys.COMMANDS):
     agent.add_command(_command)

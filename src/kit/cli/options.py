@@ -34,8 +34,8 @@ def socket_option(function: _F) -> _F:
     )(function)
 
 
-class _Seconds(click.FloatRange):
-    """More than nothing and at most a day: a socket cannot wait for "inf", nor for "nan"."""
+class Seconds(click.FloatRange):
+    """At most a day, if so made: nothing can wait for "inf", nor for "nan"."""
 
     name = "seconds"
 
@@ -46,7 +46,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-_SECONDS = _Seconds(min=0, max=86400, min_open=True)
+_SECONDS = Seconds(min=0, max=86400, min_open=True)
 
 
 def timeout_option(default_s: float) -> Callable[[_F], _F]:
