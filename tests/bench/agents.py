@@ -36,7 +36,7 @@ class Setting:
 
     def options(self, directory: Path) -> list[str]:
         """Those of `kit agent start`; files that they name are made in the directory."""
-        options = ["--wipe-memory" if self.wipe_memory else "--no-wipe-memory"]
+        options = ["--wipe-memory"] * self.wipe_memory
         if self.sandbox == "off":
             (directory / "agent.toml").write_text(_NO_SANDBOX)
             options += ["--config", str(directory / "agent.toml")]
