@@ -109,9 +109,7 @@ def _stat_with_flag(_scene: Scene) -> None:
 
 
 def _perf(_scene: Scene) -> None:
-    attributes = ctypes.create_string_buffer(128)
-    attributes[0] = 1  # PERF_TYPE_SOFTWARE
-    attributes[4] = 128  # its size
+    attributes = (ctypes.c_uint32 * 32)(1, 128)  # PERF_TYPE_SOFTWARE, its size
     call("perf_event_open", ctypes.byref(attributes), 0, -1, -1, 0)
 
 

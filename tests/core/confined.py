@@ -14,10 +14,12 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kit.core.process import die_with_parent
 from kit.core.sandbox import linux
-from kit.core.sandbox.confine import confine, seal
+from kit.core.sandbox.confine import confine, restrain, seal
 from kit.core.sandbox.plan import Level, Plan, User
 from tests.core import service
 from tests.core.attacks import ATTACKS, FROM_OUTSIDE, WORKER_ATTACKS, Attack, Scene
@@ -36,13 +38,19 @@ FREE, ZYGOTE, WORKER = "free", "zygote", "worker"
 
 @dataclass(frozen=True)
 class Setting:
-    """Who starts it, as whom it goes on, how it is confined, and what the system lacks."""
+    """Who starts it, as whom it goes on, how it is confined, and what the system lacks or refuses.
+
+    That is system calls by name; "prctl 4" is prctl with this first argument. Who is late is forked from a
+    supervisor that is restrained already.
+    """
 
     uid: int = 0
     user: int = 0
     level: str = Level.STRICT
     role: str = WORKER
     lacking: tuple[str, ...] = ()
+    refusing: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -51,8 +59,10 @@ class Setting:
 
     def kernel(self, name: str, *arguments: Any) -> int:
         """The system without what it lacks."""
-        if name in self.lacking:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        names = {name, f"{name} {arguments[0]}"}
+        for missing, number in ((self.lacking, errno.ENOSYS), (self.refusing, errno.EPERM)):
+            if names & {*missing}:
+                raise OSError(number, os.strerror(number))
         return linux.call(name, *arguments)
 
 
@@ -84,6 +94,8 @@ def outcome(attack: Callable[[], object]) -> str:
 def _as_zygote(setting: Setting, parent: int, writing: int, task: Callable[[], str]) -> str:
     if setting.role == FREE:
         return task()
+    if setting.late:
+        restrain(setting.plan, setting.kernel)
     die_with_parent(parent)
     confine(setting.plan, setting.kernel)
     if setting.role == ZYGOTE:
@@ -162,14 +174,51 @@ def _bystander(uid: int) -> int:
     return child
 
 
-def _measures(setting: Setting) -> list[dict[str, str]]:
+def _restrain(setting: Setting) -> Any:
+    """The supervisor gives up root; what it then has, and what it can still do."""
+    with tempfile.TemporaryDirectory(prefix="kit-", dir="/tmp") as directory:
+        secret = Path(directory, "secret")
+        secret.write_text("of root")
+        secret.chmod(0o600)
+        return json.loads(in_role(Setting(role=FREE), lambda: json.dumps(_as_supervisor(setting, secret))))
+
+
+def _as_supervisor(setting: Setting, secret: Path) -> dict[str, Any]:
+    measures = restrain(setting.plan, setting.kernel)
+    program = subprocess.run(["/bin/cat", _STATUS], capture_output=True, check=True, text=True)
+    return {
+        "measures": [asdict(measure) for measure in measures],
+        "status": Path(_STATUS).read_text(),
+        "program": program.stdout,
+        "umask": os.umask(0o077),
+        "outcomes": {name: outcome(partial(attempt, secret)) for name, attempt in _OF_ROOT.items()},
+    }
+
+
+_STATUS = "/proc/self/status"
+_OF_ROOT: dict[str, Callable[[Path], object]] = {
+    "read a file of root": lambda path: path.read_text(),
+    "write a file of root": lambda path: path.write_text("mine"),
+    "setuid": lambda _: os.setuid(0),
+    "seteuid": lambda _: os.seteuid(0),
+    "setgroups": lambda _: os.setgroups([0]),
+    "chroot": lambda _: os.chroot("/"),
+    "namespace": lambda _: linux.call("unshare", 0x40000000),
+    "child": lambda _: in_role(Setting(role=FREE), lambda: "it lives"),
+}
+
+
+def _measures(setting: Setting) -> list[dict[str, str]] | str:
+    """All of them, or why there are none."""
+
     def all_of_them() -> str:
         found = [*confine(setting.plan, setting.kernel)]
         if setting.role == WORKER:
             found += seal(setting.plan, setting.kernel)
         return json.dumps([asdict(measure) for measure in found])
 
-    return list(json.loads(in_role(replace(setting, role=FREE), all_of_them)))
+    answer = in_role(replace(setting, role=FREE), all_of_them)
+    return list(json.loads(answer)) if answer.startswith("[") else answer
 
 
 def _serve(setting: Setting) -> str:
@@ -204,7 +253,7 @@ def _outside(setting: Setting) -> dict[str, str]:
     if not attacker:
         become(setting.user or setting.uid)
         pid = int(ours.recv(64))
-        found = {name: outcome(lambda a=attack: a(pid)) for name, attack in FROM_OUTSIDE.items()}  # type: ignore[misc]
+        found = {name: outcome(partial(attack, pid)) for name, attack in FROM_OUTSIDE.items()}
         ours.send(json.dumps(found).encode())
         os._exit(0)
     ours.close()
@@ -239,6 +288,25 @@ def _orphan(setting: Setting) -> str:
     return _ended(status)
 
 
+def _locked(setting: Setting) -> int:
+    """How much memory of a confined process is locked, in KiB; the system says it of any process."""
+    reading, writing = os.pipe()
+
+    def tell() -> str:
+        os.write(writing, str(os.getpid()).encode())
+        return signal.Signals(signal.sigwait([signal.SIGTERM])).name
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    observer = os.fork()
+    if not observer:
+        return_to = os.read(reading, 64)
+        status = Path("/proc", return_to.decode(), "status").read_text()
+        os.kill(int(return_to), signal.SIGTERM)
+        os._exit(min(255, int(status.split("VmLck:")[1].split()[0]) // 1024))
+    assert in_role(setting, tell) == "SIGTERM"
+    return os.waitstatus_to_exitcode(os.waitpid(observer, 0)[1])
+
+
 def _crash(setting: Setting) -> bool:
     """Does an abort leave a core?"""
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
@@ -252,9 +320,11 @@ def _crash(setting: Setting) -> bool:
 _TASKS: dict[str, Callable[[Setting], object]] = {
     "attacks": _attacks,
     "measures": _measures,
+    "restrain": _restrain,
     "serve": _serve,
     "outside": _outside,
     "orphan": _orphan,
+    "locked": _locked,
     "crash": _crash,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import mmap
@@ -9,6 +10,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 import traceback
 
@@ -59,6 +61,7 @@ class Worker:
 
     def run(self) -> str:
         """Serve; how many answers were given."""
+        _grow()
         self._channel.send(str(os.getpid()).encode())
         while True:
             for key, _ in self._selector.select(30):
@@ -88,6 +91,18 @@ class Worker:
         signal.raise_signal(signal.SIGUSR1)
         connection.sendall(buffer[:size])
         self.served += 1
+
+
+def _grow() -> None:
+    """Take more heap, mappings and stack than were there when memory was locked."""
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    sys.setrecursionlimit(20_000)
+    with contextlib.suppress(RecursionError):
+        repr(nested)
+    assert len(bytearray(1 << 26)) == 1 << 26
+    assert len([bytes(1000) for _ in range(10_000)]) == 10_000
 
 
 def _what_python_does() -> None:
@@ -145,6 +160,7 @@ def keep_keys(inbox: socket.socket) -> str:
     assert isinstance(generated, rsa.RSAPrivateKey)
     for _ in range(10):
         _worker_that_is_killed()
+    _grow()
     _what_python_does()
     return "all done"
 

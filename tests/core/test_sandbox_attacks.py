@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from tests.core.attacks import ATTACKS, DEADLY, HARMLESS, WORKER_ATTACKS
 from tests.core.confined import FREE, WORKER, ZYGOTE, Setting
-from tests.core.sandbox_settings import PLAIN, ask, every, needs_root
+from tests.core.sandbox_settings import NOBODY, PLAIN, ask, every, needs_root
 from tests.peers import forbidden
 
 # ValueError is how Python says that a limit may not be raised, RuntimeError that no thread can be started.
@@ -64,6 +65,36 @@ def test_without_landlock_and_namespaces_the_filter_alone_stops_a_worker() -> No
     succeeded = {name for name, how in found.items() if how not in _REFUSED}
     # No chroot without a namespace: whether a file is there can be seen, what is in it cannot.
     assert succeeded <= {"stat with an empty path's flag"}
+
+
+@pytest.mark.parametrize("setting", every(levels=("strict",)))
+def test_no_attack_succeeds_from_a_process_that_an_already_restrained_one_forked(setting: Setting) -> None:
+    found = _attacked(replace(setting, late=True))
+    succeeded = {name for name, how in found.items() if how not in _REFUSED}
+    assert succeeded <= {"stat with an empty path's flag"}
+
+
+# What each of the other measures stops where there are neither filters nor Landlock.
+_ALONE = {
+    "root to a user": {
+        *("become root", "become root for a while", "root's group", "take a capability", "chroot"),
+        *("enter an inherited namespace", "open", "unlink", "unix", "abstract unix", "inet", "raise a limit"),
+        *("write to an inherited file", "fork", "thread", "make written memory executable"),
+    },
+    "root": {
+        *("root's group", "take a capability", "chroot", "enter an inherited namespace", "open"),
+        *("unlink", "unix", "abstract unix", "inet", "raise a limit", "write to an inherited file"),
+        "make written memory executable",
+    },
+}
+
+
+@needs_root
+@pytest.mark.parametrize(("start", "user"), [("root to a user", NOBODY), ("root", 0)])
+def test_without_filters_and_landlock_the_other_measures_hold(start: str, user: int) -> None:
+    found = _attacked(Setting(user=user, lacking=("seccomp", "landlock_create_ruleset")))
+    answers = {name: found[name] for name in _ALONE[start]}
+    assert set(answers.values()) <= _REFUSED | _NOBODY_THERE | {"EAGAIN"}, answers
 
 
 def test_without_filters_landlock_keeps_a_process_from_files_and_foreign_processes() -> None:

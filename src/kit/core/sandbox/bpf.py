@@ -1,4 +1,4 @@
-"""An assembler for classic BPF, as much as a seccomp filter takes: load, mask, compare, return.
+"""An assembler for classic BPF, as much as a seccomp filter takes: load, compare, return.
 
 A jump names a label further down, or nothing for the next instruction. linux/filter.h: an instruction is
 code (16 bits), two distances (8 bits each) and a constant (32 bits), in the machine's order.
@@ -14,13 +14,13 @@ _INSTRUCTION = struct.Struct("=HBBI")
 _LONGEST_JUMP, _LONGEST_PROGRAM = 255, 4096
 
 # linux/bpf_common.h: class, size or operation, source
-LOAD, MASK, RETURN = 0x20, 0x54, 0x06
+LOAD, RETURN = 0x20, 0x06
 IF_EQUAL, IF_ABOVE, IF_AT_LEAST, IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
 
 
 @dataclass(frozen=True)
 class Do:
-    """Load the word at an offset, mask what was loaded, or return a verdict."""
+    """Load the word at an offset, or return a verdict."""
 
     code: int
     value: int
