@@ -161,10 +161,9 @@ def _forward(message: bytearray, client: Client) -> Later:
     """Have the zygote answer, word for word."""
     if len(message) > _FORWARD_LIMIT:
         raise UsageError(f"a message of {len(message)} bytes, where {_FORWARD_LIMIT} are enough for any key")
-    peer = client.peer
 
     def question(number: int) -> messages.Forward:
-        return messages.Forward(number, peer.uid, peer.pid, peer.name, memoryview(message))
+        return messages.Forward(number, client.slot, memoryview(message))
 
     return Later(Wait.ZYGOTE, question, lambda get: bytearray(get().message))
 

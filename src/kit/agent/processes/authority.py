@@ -165,17 +165,17 @@ class Authority:
         """How long until `expire` or `guess` has something to do; None for never."""
         waits = [self.holding.until_expiry_s()]
         if self._guesses:
-            waits.append(max(0.0, self._next_guess_s - time.monotonic()))
+            waits.append(max(0.0, self._next_guess_s - self.holding.clock()))
         return min((wait for wait in waits if wait is not None), default=None)
 
     def guess(self) -> None:
         """Try the next passphrase, if it is its time."""
-        if not self._guesses or time.monotonic() < self._next_guess_s:
+        if not self._guesses or self.holding.clock() < self._next_guess_s:
             return
         asked, passphrase = self._guesses.popleft()
         fits = self._lock.attempt(passphrase)
         wipe(passphrase)
-        self._next_guess_s = time.monotonic() + self._lock.wait_s
+        self._next_guess_s = self.holding.clock() + self._lock.wait_s
         if fits:
             self.holding.apply(Shut(False))
             self._spread(Shut(False))

@@ -94,6 +94,24 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Admit:
+    """Supervisor: this client of worker `index` is an administrator. Said before the worker gets him."""
+
+    slot: int = number32()
+    index: int = number32()
+    uid: int = number32()
+    pid: int = number32()
+    peer_name: str = text()
+
+
+@dataclass(frozen=True)
+class Dismiss:
+    """Supervisor: he is gone."""
+
+    slot: int = number32()
+
+
+@dataclass(frozen=True)
 class Quit:
     """Supervisor: end, in good order."""
 
@@ -167,9 +185,7 @@ class Forward:
     """Worker to zygote: an administrator's message as it came, which the zygote answers."""
 
     number: int = number32()
-    uid: int = number32()
-    pid: int = number32()
-    peer_name: str = text()
+    slot: int = number32()
     message: memoryview = secret()
 
 
@@ -257,6 +273,8 @@ _KINDS: tuple[type[Any], ...] = (
     Load,
     Keep,
     Kept,
+    Admit,
+    Dismiss,
     Quit,
     Client,
     Audited,

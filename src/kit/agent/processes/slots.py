@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kit.agent.extension import PeerRecord
@@ -16,6 +17,7 @@ class Slot:
     peer: Peer
     worker: int
     since_s: int
+    admin: bool
 
 
 class Slots:
@@ -24,17 +26,24 @@ class Slots:
     def __init__(self, tallies: Tallies) -> None:
         self._tallies = tallies
         self._used: dict[int, Slot] = {}
+        self._admins: set[int] = set()
+        self.dismissed: Callable[[int], None] = lambda _slot: None  # told of each administrator who is gone
         self._free = list(range(tallies.slots))
 
-    def take(self, peer: Peer, worker: int, now_s: float) -> int | None:
+    def take(self, peer: Peer, worker: int, now_s: float, *, admin: bool) -> int | None:
         """A slot for a new client; None where there is none left."""
+        for number in tuple(self._admins):
+            # Soon, since what an administrator may do is not to be done in his name when he is gone.
+            self._sweep_one(number)
         if not self._free:
             self.sweep()
         if not self._free:
             return None
         number = self._free.pop()
         self._tallies.client(number)[:] = memoryview(bytes(24)).cast("Q")
-        self._used[number] = Slot(peer, worker, int(now_s))
+        self._used[number] = Slot(peer, worker, int(now_s), admin)
+        if admin:
+            self._admins.add(number)
         return number
 
     @property
@@ -45,8 +54,11 @@ class Slots:
     def sweep(self) -> None:
         """Free the slots of those who are gone."""
         for number in tuple(self._used):
-            if self._tallies.client(number)[GONE]:
-                self._let_go(number)
+            self._sweep_one(number)
+
+    def _sweep_one(self, number: int) -> None:
+        if self._tallies.client(number)[GONE]:
+            self._let_go(number)
 
     def lose(self, worker: int) -> None:
         """The worker ended, and all its clients lost their connections."""
@@ -79,4 +91,7 @@ class Slots:
 
     def _let_go(self, number: int) -> None:
         del self._used[number]
+        if number in self._admins:
+            self._admins.remove(number)
+            self.dismissed(number)
         self._free.append(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -46,6 +47,7 @@ class Team:
     def __init__(self, loop: Loop, zygote: Channel, archive: Archive, tallies: Tallies, log: Log) -> None:
         self._loop, self._zygote, self._archive = loop, zygote, archive
         self._tallies, self.slots, self._log = tallies, Slots(tallies), log
+        self.slots.dismissed = self._dismiss
         self._restarts = Restarts()
         self._handed = [0] * tallies.workers
         self.members: dict[int, Member] = {}
@@ -86,10 +88,13 @@ class Team:
         member = min(serving, key=self._load, default=None)
         if not member:
             return False
-        slot = self.slots.take(peer, member.index, time.time())
+        slot = self.slots.take(peer, member.index, time.time(), admin=admin)
         if slot is None:
             return False
         told = messages.Client(slot, peer.uid, peer.gid, peer.groups, peer.pid, peer.name, admin)
+        if admin:
+            admit = messages.Admit(slot, member.index, peer.uid, peer.pid, peer.name)
+            self._zygote.send(messages.encode(admit))
         try:
             member.channel.send(messages.encode(told), [client.fileno()])
         except ChannelClosed:
@@ -121,6 +126,10 @@ class Team:
     def tell_all(self, message: Any) -> None:
         for member in tuple(self.members.values()):
             self._send(member, message)
+
+    def _dismiss(self, slot: int) -> None:
+        with contextlib.suppress(ChannelClosed):
+            self._zygote.send(messages.encode(messages.Dismiss(slot)))
 
     def _load(self, member: Member) -> int:
         closed = int(self._tallies.row(member.index).cells[CLOSED])

@@ -97,6 +97,7 @@ class Zygote:
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
         self._deferred: deque[tuple[_Worker, bytearray]] = deque()
+        self._administrators: dict[int, tuple[int, Peer]] = {}  # by slot: worker, who
         self._ending = False
         settings = shared.settings
         recorder = Recorder(audit if settings.audit else None)
@@ -128,7 +129,7 @@ class Zygote:
             self._see_to_deferred()
 
     def _see_to_deferred(self) -> None:
-        """What came in while a change was made."""
+        """What workers asked."""
         while self._deferred:
             one, data = self._deferred.popleft()
             try:
@@ -167,6 +168,11 @@ class Zygote:
                     os.close(opened)
         elif isinstance(message, messages.Keep):
             self._supervisor.send(messages.encode(self._configured.keep()))
+        elif isinstance(message, messages.Admit):
+            peer = Peer(message.uid, message.uid, frozenset(), message.pid, message.peer_name)
+            self._administrators[message.slot] = (message.index, peer)
+        elif isinstance(message, messages.Dismiss):
+            self._administrators.pop(message.slot, None)
         elif isinstance(message, messages.Quit):
             self._ending = True
 
@@ -207,7 +213,8 @@ class Zygote:
             self._kill(one)  # its end is told by SIGCHLD
 
     def _by_worker(self, one: _Worker, data: memoryview, _descriptors: list[int]) -> None:
-        self._forwarded(one, data)
+        # Seen to from a copy: a change reads from the same channel while it is made.
+        self._deferred.append((one, bytearray(data)))
 
     def _forwarded(self, one: _Worker, data: Buffer) -> None:
         """What a worker says costs nobody but itself, a bug of ours included."""
@@ -223,13 +230,21 @@ class Zygote:
             good = self._configured.take(message.key_id, self._shared.clock())
             self._reply(one, message.number, good, b"")
         elif isinstance(message, messages.Forward):
-            peer = Peer(message.uid, message.uid, frozenset(), message.pid, message.peer_name)
+            peer = self._administrator(one, message.slot)
             number = message.number
             self._authority.handle(
                 message.message, peer, lambda answer: self._reply(one, number, True, answer)
             )
         else:
             raise ProtocolError("a worker says what only others say")
+
+    def _administrator(self, one: _Worker, slot: int) -> Peer:
+        """The administrator for whom the worker speaks, by the supervisor's word and not by its own."""
+        self._read_supervisor()  # he may have been admitted just now
+        index, peer = self._administrators.get(slot, (-1, None))
+        if peer is None or index != one.index:
+            raise ProtocolError("a worker speaks for an administrator whom it does not have")
+        return peer
 
     def _reply(self, one: _Worker, number: int, good: bool, answer: Buffer) -> None:
         if one.index in self._workers:
