@@ -39,7 +39,7 @@ _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
 # The value of an option; fails for an option without one.
 _kit_value() {
     case $1 in
-        --ca | --cert | --link | --log | --output | -o | --socket | -s | --truth) _kit_files ;;
+        --ca | --cert | --config | --link | --log | --output | -o | --socket | -s | --truth) _kit_files ;;
         --key)
             if [[ $command == "agent start" ]]; then
                 [[ $cur == *=* ]] && cur=${cur#*=} && _kit_files
@@ -64,6 +64,12 @@ _kit_value() {
         --units) _kit_words "adc uv" ;;
         --channels) _kit_words "0 2 4 6" ;;
         --mains) _kit_words "50 60 0" ;;
+        --sandbox) _kit_words "strict compat off" ;;
+        --audit)
+            _kit_files
+            COMPREPLY+=($(compgen -W "stdout journal" -- "$cur"))
+            ;;
+        --user) COMPREPLY=($(compgen -u -- "$cur")) ;;
         --speed) _kit_words "max" ;;
         --fault) _kit_words "flip garbage lost lost-bytes restart stall unplug" ;;
         --mode) _kit_words "echo https smtp" ;;
@@ -71,7 +77,7 @@ _kit_value() {
         --want) _kit_list "rsa ecdsa" ;;
         --tls) _kit_words "1.2 1.3" ;;
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
-        --connections | -n | --count | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
+        --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
         --round-time | --rounds | --subject | --timeout | -t) ;;
         --baud | --duration | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
@@ -110,23 +116,31 @@ _kit() {
 
     case $command in
         "") options="--version" word="agent eeg tls" ;;
-        agent) word="add csr generate handle list lock public remove selfsign start status stop unlock" ;;
+        agent)
+            word="add check-config csr generate handle list lock metrics public reload remove selfsign start status"
+            word+=" stop top unlock"
+            ;;
         eeg) word="convert doctor ports read simulate stats" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
+        "agent check-config") options="--json" word=file ;;
         "agent csr") options="--subject --dns --ip --output -o --socket -s" word=key ;;
         "agent generate") options="--type --allow --lifetime --socket -s --json" word= ;;
         "agent handle") options="--any-agent --output -o --socket -s" word=key ;;
         "agent list") options="--socket -s --json" word= ;;
         "agent lock" | "agent unlock") options="--passphrase-fd --socket -s" word= ;;
+        "agent metrics") options="--output -o --socket -s --json" word= ;;
         "agent public") options="--format --output -o --socket -s" word=key ;;
+        "agent reload") options="--socket -s --json" word= ;;
         "agent remove") options="--all --socket -s" word=key ;;
         "agent selfsign") options="--subject --dns --ip --days --output -o --socket -s" word=key ;;
         "agent start")
-            options="--key --allow --lifetime --passphrase-fd --foreground --log --csh -c --socket -s --json" word=
+            options="--key --allow --lifetime --passphrase-fd --foreground --log --csh -c --socket -s --json"
+            options+=" --config --user --workers --sandbox --audit --audit-strict --wipe-memory" word=
             ;;
         "agent status") options="--socket -s --json" word= ;;
         "agent stop") options="--socket -s" word= ;;
+        "agent top") options="--interval -n --count --socket -s --json" word= ;;
         "eeg convert")
             options="--from --to --protocol --rate --start --units --uv-per-count --zero --json" word=file
             ;;

@@ -58,17 +58,21 @@ complete -c kit -n '__kit_is ""' -a eeg -d 'Capture OpenEEG data'
 complete -c kit -n '__kit_is ""' -a tls -d 'Test TLS handshakes'
 
 complete -c kit -n '__kit_is agent' -a add -d 'Add private keys from files'
+complete -c kit -n '__kit_is agent' -a check-config -d 'Check a configuration'
 complete -c kit -n '__kit_is agent' -a csr -d 'Make a certificate request'
 complete -c kit -n '__kit_is agent' -a generate -d 'Make a key inside the agent'
 complete -c kit -n '__kit_is agent' -a handle -d 'Write the handle of a key'
 complete -c kit -n '__kit_is agent' -a list -d 'List the keys'
 complete -c kit -n '__kit_is agent' -a lock -d 'Lock the agent with a passphrase'
+complete -c kit -n '__kit_is agent' -a metrics -d 'Print counters as OpenMetrics'
 complete -c kit -n '__kit_is agent' -a public -d 'Print a public key'
+complete -c kit -n '__kit_is agent' -a reload -d 'Read configuration and key files again'
 complete -c kit -n '__kit_is agent' -a remove -d 'Forget keys'
 complete -c kit -n '__kit_is agent' -a selfsign -d 'Make a self-signed certificate'
 complete -c kit -n '__kit_is agent' -a start -d 'Start an agent'
 complete -c kit -n '__kit_is agent' -a status -d 'Show the state of the agent'
 complete -c kit -n '__kit_is agent' -a stop -d 'End the agent'
+complete -c kit -n '__kit_is agent' -a top -d 'Watch keys and peers at work'
 complete -c kit -n '__kit_is agent' -a unlock -d 'Unlock the agent'
 
 complete -c kit -n '__kit_is eeg' -a convert -d 'Convert between the formats'
@@ -84,14 +88,16 @@ complete -c kit -n '__kit_is tls' -a run -d 'Run a Python program that takes a h
 complete -c kit -n '__kit_is tls' -a serve -d 'Serve test handshakes'
 
 # What several commands take.
-set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent public' \
-    'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' 'agent unlock'
+set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent metrics' \
+    'agent public' 'agent reload' 'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' \
+    'agent top' 'agent unlock'
 function __kit_takes
     __kit_before_program; and __kit_is $argv
 end
 set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
-complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent list' 'agent start' 'agent status' \
+complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
+    'agent reload' 'agent start' 'agent status' 'agent top' \
     'eeg convert' 'eeg doctor' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
@@ -101,7 +107,7 @@ complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l l
     -d 'Forget the key after this time'
 complete -c kit -n "__kit_takes 'agent add' 'agent lock' 'agent start' 'agent unlock'" -l passphrase-fd -x \
     -d 'Read passphrases from this descriptor'
-complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent public' 'agent selfsign'" -s o -l output -rF \
+complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent metrics' 'agent public' 'agent selfsign'" -s o -l output -rF \
     -d 'Write there'
 complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l subject -x -d 'The subject'
 complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l dns -x -d 'A DNS name of the server'
@@ -119,6 +125,16 @@ complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is 
 complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)' -d 'Add this key'
 complete -c kit -n "__kit_takes 'agent start'" -l foreground -d 'Stay, and log to standard error'
 complete -c kit -n "__kit_takes 'agent start'" -l log -rF -d 'Append the log to this file'
+complete -c kit -n "__kit_takes 'agent check-config'" -F
+complete -c kit -n "__kit_takes 'agent start'" -l config -rF -d 'Read the configuration'
+complete -c kit -n "__kit_takes 'agent start'" -l user -x -a '(__fish_complete_users)' -d 'Become this user'
+complete -c kit -n "__kit_takes 'agent start'" -l workers -x -d 'How many processes serve'
+complete -c kit -n "__kit_takes 'agent start'" -l sandbox -x -a 'strict compat off' -d 'How much is given up'
+complete -c kit -n "__kit_takes 'agent start'" -l audit -rF -a 'stdout journal' -d 'Write the audit log'
+complete -c kit -n "__kit_takes 'agent start'" -l audit-strict -d 'Use no key while it cannot be written'
+complete -c kit -n "__kit_takes 'agent start'" -l wipe-memory -d 'Overwrite memory as soon as it is free'
+complete -c kit -n "__kit_takes 'agent top'" -s n -l interval -x -d 'How long between two drawings'
+complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many'
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
 
 set -l formats eegreader csv tsv ndjson raw table

@@ -50,17 +50,21 @@ _kit_agent() {
     )
     kit_commands=(
         'add:add private keys from files'
+        'check-config:check a configuration'
         'csr:make a certificate request'
         'generate:make a key inside the agent'
         'handle:write the handle of a key'
         'list:list the keys'
         'lock:lock the agent with a passphrase'
+        'metrics:print counters as OpenMetrics'
         'public:print a public key'
+        'reload:read configuration and key files again'
         'remove:forget keys'
         'selfsign:make a self-signed certificate'
         'start:start an agent'
         'status:show the state of the agent'
         'stop:end the agent'
+        'top:watch keys and peers at work'
         'unlock:unlock the agent'
     )
 
@@ -77,8 +81,10 @@ _kit_agent() {
                 '--type[the type of the key]:type:(rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519)'
             ;;
         handle) _arguments $help '--any-agent[leave the socket out]' $output $socket '1:key:_kit_keys' ;;
-        list | status) _arguments $help $socket $json ;;
+        check-config) _arguments $help $json '1:file:_files' ;;
+        list | reload | status) _arguments $help $socket $json ;;
         lock | unlock) _arguments $help $passphrase $socket ;;
+        metrics) _arguments $help $output $socket $json ;;
         public) _arguments $help '--format[the form]:form:(pem ssh)' $output $socket '1:key:_kit_keys' ;;
         remove) _arguments $help '--all[remove every key]' $socket '*:key:_kit_keys' ;;
         selfsign)
@@ -89,10 +95,22 @@ _kit_agent() {
                 '*--key[add this key]:key file:_kit_named_file' \
                 '--foreground[stay, and log to standard error]' \
                 '--log[append the log to this file]:file:_files' \
+                '--config[read the configuration]:file:_files' \
+                '--user[become this user]:user:_users' \
+                '--workers[how many processes serve]:number' \
+                '--sandbox[how much the processes with keys give up]:level:(strict compat off)' \
+                '--audit[write the audit log]:file:_files' \
+                '--audit-strict[use no key while it cannot be written]' \
+                '--wipe-memory[overwrite memory as soon as it is free]' \
                 '(-c --csh)'{-c,--csh}'[print commands for csh]' \
                 '(-)1:command: _command_names -e' '*::arguments: _normal'
             ;;
         stop) _arguments $help $socket ;;
+        top)
+            _arguments $help $socket $json \
+                '(-n --interval)'{-n,--interval}'[how long between two drawings]:seconds' \
+                '--count[end after this many]:number'
+            ;;
     esac
 }
 

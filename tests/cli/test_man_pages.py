@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ import click
 import pytest
 
 from kit.agent import extension, wire
+from kit.agent.config.checking import CheckedKey
+from kit.agent.config.settings import KeyRule
 from kit.agent.policy import PURPOSES
 from kit.agent.schemes import KINDS, SCHEMES
 from kit.agent.startup import Limits
-from kit.cli import agent_views
+from kit.cli import agent_check, agent_views
 from kit.cli.main import root
 from kit.core import errors
+from kit.core.output import Output
 from kit.tls import bench, proof, verdict
 from kit.tls.cells import Cell, Certificate, Times
 from kit.tls.handshakes import Handshake
@@ -127,14 +131,20 @@ def test_the_protocol_page_has_every_extension(name: str) -> None:
 
 
 # How the page calls the field of a message, by its Python type; integers tell by their reader.
-_WIRE_NAMES = {"bytes": "string", "memoryview": "string", "str": "text", "bool": "boolean"}
+_WIRE_NAMES = {
+    "bytes": "string",
+    "memoryview": "string",
+    "tuple[int, ...]": "string",
+    "str": "text",
+    "bool": "boolean",
+}
 
 
 def _fields_of(kind: type, indent: str = "") -> Iterator[str]:
     """The fields of a message as the page writes them, the rows of a list indented."""
     for field in dataclasses.fields(kind):
         name = str(field.type)
-        if name.startswith("tuple[") and name != "tuple[str, ...]":
+        if name.startswith("tuple[") and name not in ("tuple[str, ...]", "tuple[int, ...]"):
             yield f"{indent}uint32"
             yield from _fields_of(getattr(extension, name[6:].split(",", maxsplit=1)[0]), "  ")
         elif name == "int":
@@ -148,6 +158,9 @@ _ANSWERS = {
     extension.Decrypt: extension.Plaintext,
     extension.List: extension.KeyList,
     extension.GetStatus: extension.AgentStatus,
+    extension.Reload: extension.ReloadReport,
+    extension.GetMetrics: extension.AgentMetrics,
+    extension.GetPeers: extension.PeerList,
 }
 
 
@@ -234,12 +247,25 @@ def test_every_field_of_the_demonstration_is_named() -> None:
 
 
 def test_every_field_of_a_key_is_named() -> None:
-    record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0)
+    record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0, ())
     assert _variables("kit-agent.1", "kit agent list") == agent_views.key_fields(record).keys()
 
 
 def test_every_field_of_the_status_is_named() -> None:
-    measures = (extension.Measure("a", "applied", ""),)
-    counters = [0] * (len(dataclasses.fields(extension.AgentStatus)) - 2)
-    fields = agent_views._status_fields(extension.AgentStatus("", *counters, measures), "")
-    assert _variables("kit-agent.1", "kit agent status") == fields.keys() | fields["measures"][0].keys()
+    measures, processes = (extension.Measure("a", "applied", ""),), (extension.Process("worker", 1, 0),)
+    counters = [0] * (len(dataclasses.fields(extension.AgentStatus)) - 4)
+    fields = agent_views._status_fields(extension.AgentStatus("", *counters, "", processes, measures), "")
+    rows = fields["measures"][0].keys() | fields["processes"][0].keys()
+    assert _variables("kit-agent.1", "kit agent status") == fields.keys() | rows
+
+
+def test_every_field_of_a_reload_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    agent_views.show_reload([extension.Reloaded("a", "kept", "")], Output(as_json=True))
+    assert _variables("kit-agent.1", "kit agent reload") == json.loads(capsys.readouterr().out).keys()
+
+
+def test_every_field_of_a_checked_configuration_is_named() -> None:
+    key = agent_check.key_fields(CheckedKey(KeyRule("a", "/a"), None, None))
+    finding = agent_check.finding_fields("error", "", 1, "", "", None)
+    # `confirm` stands there as a key of the configuration and as a field
+    assert _variables("kit-agent.1", "kit agent check-config") == key.keys() | finding.keys()

@@ -19,6 +19,7 @@ SHARED = {
     "share/man/man5/kit-agent-audit.5",
     "share/man/man5/kit-eeg.5",
     "share/man/man7/kit-agent-protocol.7",
+    "share/man/man7/kit-agent-security.7",
     "share/man/man8/kit-agent.8",
     "share/bash-completion/completions/kit",
     "share/zsh/site-functions/_kit",

@@ -55,7 +55,8 @@ class _Root(click.Group):
 
     @staticmethod
     def _end(message: str, hint: str | None, exit_status: int) -> int:
-        click.echo(f"kit: error: {message}", err=True)
+        for line in message.splitlines():
+            click.echo(f"kit: error: {line}", err=True)
         if hint:
             click.echo(f"kit: hint: {hint}", err=True)
         return exit_status
