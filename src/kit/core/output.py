@@ -12,7 +12,20 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TextIO
+
+
+@dataclass(frozen=True)
+class Table:
+    """Aligned columns; those of numbers, counted from 0, to the right."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: frozenset[int] = frozenset()
+
+
+Block = str | Table
 
 
 class Output:
@@ -51,13 +64,12 @@ class Output:
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Aligned columns; on a terminal with colour, in a pipe the same text without."""
-        lines = [tuple(head), *(tuple(row) for row in rows)]
+        table = Table(head, tuple(rows))
         if self.coloured:
-            _rich_table(lines, self._out)
+            _rich_table(table, self._out)
             return
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for cells in lines:
-            self.line("  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip())
+        for line in _aligned(table):
+            self.line(line)
 
     def note(self, text: str) -> None:
         """A remark for the person, not part of the result."""
@@ -79,6 +91,15 @@ class Output:
             yield view.show
         finally:
             view.close()
+
+    @contextmanager
+    def screen(self) -> Iterator[Screen]:
+        """The whole terminal, drawn anew with each view, whose last one stays; elsewhere view after view."""
+        screen = Screen(self, self._out)
+        try:
+            yield screen
+        finally:
+            screen.close()
 
     @contextmanager
     def progress(self, total: int) -> Iterator[Callable[[str], None]]:
@@ -119,6 +140,54 @@ class _LiveView:
             self._live.stop()
 
 
+class Screen:
+    """Views of lines and tables; where a person watches, a view that is too wide is cut."""
+
+    def __init__(self, output: Output, out: TextIO) -> None:
+        self._output, self._out = output, out
+        self._live: Any = None
+        self._last: Sequence[Block] = ()
+
+    @property
+    def size(self) -> os.terminal_size | None:
+        """Columns and lines, which a person changes at will; None where nobody watches."""
+        return shutil.get_terminal_size() if self._output.on_terminal else None
+
+    def draw(self, blocks: Sequence[Block]) -> None:
+        """Show this instead of what was shown before."""
+        self._last = blocks
+        if not self._output.on_terminal:
+            self._write(blocks)
+            return
+        if self._live is None:
+            self._live = _rich_screen(self._out)
+            self._live.start()
+        self._live.update(_rich_view(blocks, self._output.coloured), refresh=True)
+
+    def close(self) -> None:
+        """Give the terminal back, with the last view on it."""
+        if self._live is not None:
+            self._live.stop()
+            self._live.console.print(_rich_view(self._last, self._output.coloured))
+
+    def _write(self, blocks: Sequence[Block]) -> None:
+        for block in blocks:
+            for line in [block] if isinstance(block, str) else _aligned(block):
+                self._output.line(line)
+        self._output.line()
+
+
+def _aligned(table: Table) -> Iterator[str]:
+    lines = [tuple(table.head), *map(tuple, table.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        padded = (
+            cell.rjust(width) if column in table.numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        yield "  ".join(padded).rstrip()
+
+
 @contextmanager
 def _rich_progress(total: int, err: TextIO) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
@@ -137,17 +206,50 @@ def _rich_progress(total: int, err: TextIO) -> Iterator[Callable[[str], None]]:
         yield step
 
 
-def _rich_table(lines: Sequence[Sequence[str]], out: TextIO) -> None:
+def _rich_table(table: Table, out: TextIO) -> None:
     from rich.console import Console
-    from rich.table import Table
+
+    Console(file=out).print(_rich_grid(table, coloured=True, overflow="fold"))
+
+
+def _rich_screen(out: TextIO) -> Any:
+    from rich.console import Console
+    from rich.live import Live
+
+    return Live(
+        console=Console(file=out),
+        screen=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _rich_view(blocks: Sequence[Block], coloured: bool) -> Any:
+    from rich.console import Group
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in lines[0]:
-        table.add_column(name, overflow="fold")
-    for cells in lines[1:]:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
-    Console(file=out).print(table)
+    return Group(
+        *(
+            Text(block, no_wrap=True, overflow="ellipsis")
+            if isinstance(block, str)
+            else _rich_grid(block, coloured=coloured, overflow="ellipsis")
+            for block in blocks
+        )
+    )
+
+
+def _rich_grid(table: Table, *, coloured: bool, overflow: Any) -> Any:
+    from rich import table as tables
+    from rich.text import Text
+
+    grid = tables.Table(box=None, pad_edge=False, header_style="bold" if coloured else "")
+    for column, name in enumerate(table.head):
+        justify: Any = "right" if column in table.numbers else "left"
+        grid.add_column(Text(name), overflow=overflow, no_wrap=overflow == "ellipsis", justify=justify)
+    for cells in table.rows:
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "") if coloured else "") for cell in cells))
+    return grid
 
 
 # Words that carry the verdict of a row; colour repeats what the word says and never says more.
