@@ -32,7 +32,7 @@ from kit.agent.processes.settings import Settings, Shared
 from kit.agent.processes.tallies import Tallies
 from kit.agent.startup import LINE_LIMIT, Configuration, Report
 from kit.core.errors import KitError, Unavailable
-from kit.core.process import die_with_parent, raise_descriptor_limit
+from kit.core.process import die_with_parent, name_process, raise_descriptor_limit
 from kit.core.sandbox.confine import restrain
 from kit.core.service_manager import Notifier
 
@@ -52,6 +52,7 @@ def main() -> NoReturn:
 
 
 def _run(launcher: socket.socket) -> int:
+    name_process("kit-supervisor")
     asked = Configuration.decode(_line(launcher))
     if asked.detach:
         _detach()

@@ -27,7 +27,7 @@ from kit.agent.server import Server, Surroundings, Wakes
 from kit.agent.service import Service
 from kit.agent.state import State
 from kit.core.errors import KitError
-from kit.core.process import die_with_parent
+from kit.core.process import die_with_parent, name_process
 from kit.core.sandbox.confine import seal
 
 
@@ -52,6 +52,7 @@ def run(index: int, ends: Ends, holding: Holding, shared: Shared, measures: tupl
     """Serve until told to stop; the process ends here."""
     status = 1
     try:
+        name_process(f"kit-worker-{index}")
         die_with_parent(shared.zygote)
         wakes = Wakes()
         sealed = tuple(Measure(m.name, m.state, m.detail) for m in seal(shared.settings.plan))

@@ -37,7 +37,7 @@ from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.recorder import Recorder
 from kit.agent.processes.settings import Shared
 from kit.core.errors import KitError, ProtocolError
-from kit.core.process import die_with_parent
+from kit.core.process import die_with_parent, name_process
 from kit.core.sandbox.confine import confine
 
 # A worker finishes at most one signature before it looks: RSA-8192 takes 20 ms.
@@ -59,6 +59,7 @@ def run(supervisor: Channel, shared: Shared, audit: int, log_pipe: int) -> NoRet
     """The check-list of the zygote; the process ends here."""
     status = 1
     try:
+        name_process("kit-zygote")
         die_with_parent(shared.supervisor)
         _close_others({supervisor.fileno(), audit, log_pipe})
         shared = replace(shared, zygote=os.getpid())
