@@ -26,7 +26,7 @@ from kit.agent.link import Gone, Link
 from kit.agent.selection import select
 from kit.core.errors import KitError, NotPermitted, ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
-from kit.core.paths import agent_socket
+from kit.core.paths import running_agent_socket
 
 _Answer = TypeVar("_Answer", bound=extension.Answer)
 # What may take longer than a signature, whatever the client's time limit: an RSA key of 8192 bits takes a
@@ -41,7 +41,7 @@ class AgentClient:
     """
 
     def __init__(self, socket_path: str | None = None, *, timeout_s: float = 5.0) -> None:
-        self.socket_path = agent_socket(socket_path)
+        self.socket_path = running_agent_socket(socket_path)
         self.timeout_s = timeout_s
         self._own = threading.local()
         self._links: WeakSet[Link] = WeakSet()

@@ -13,6 +13,8 @@ _LINE_LIMIT = 4096
 # Of each event: a hostile client must not fill the disk (a line for each of its attempts is 10 MB/s), nor
 # hide other events by one.
 _LINES_A_SECOND = 50
+# A worker that was taken over keeps to no limit of its own.
+_FOREIGN_LINES_A_SECOND = 500
 
 
 class Journal:
@@ -22,7 +24,7 @@ class Journal:
         self._descriptor, self._path = descriptor, path
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
-        self._second = self._left_out = 0
+        self._second = self._left_out = self._foreign = 0
         self._lines: dict[str, int] = {}
 
     @classmethod
@@ -45,22 +47,31 @@ class Journal:
 
     def line(self, line: bytes) -> None:
         """A line that another process of the agent wrote; what a terminal might obey is left out of it."""
-        safe = bytes(octet if 0x20 <= octet < 0x7F else 0x3F for octet in line)
-        self._put(safe)
+        self._begin_second(time.time())
+        self._foreign += 1
+        if self._foreign > _FOREIGN_LINES_A_SECOND:
+            self._left_out += 1
+            return
+        self._put(bytes(octet if 0x20 <= octet < 0x7F else 0x3F for octet in line))
 
     def event(self, event: str, **fields: object) -> None:
         """One line; texts are quoted, so that a key's name cannot forge another line."""
         now_s = time.time()
-        if int(now_s) != self._second:
-            self._second, self._lines = int(now_s), {}
-            missed, self._left_out = self._left_out, 0
-            if missed:
-                self._write(now_s, "left-out", {"lines": missed})
+        self._begin_second(now_s)
         self._lines[event] = self._lines.get(event, 0) + 1
         if self._lines[event] > _LINES_A_SECOND:
             self._left_out += 1
             return
         self._write(now_s, event, fields)
+
+    def _begin_second(self, now_s: float) -> None:
+        """Say what was left out in an earlier one."""
+        if int(now_s) == self._second:
+            return
+        self._second, self._lines, self._foreign = int(now_s), {}, 0
+        missed, self._left_out = self._left_out, 0
+        if missed:
+            self._write(now_s, "left-out", {"lines": missed})
 
     def _write(self, now_s: float, event: str, fields: dict[str, object]) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))

@@ -118,8 +118,9 @@ class Service:
     def metrics(self, request: extension.GetMetrics, _client: Client) -> Any:
         return answers.done(request, self._state.metrics(self._holding.alive(), self._holding.locked))
 
-    def peers(self, request: extension.GetPeers, _client: Client) -> Any:
-        return _ask(messages.Who, lambda reply: answers.done(request, _peer_list(reply)))
+    def peers(self, request: extension.GetPeers, client: Client) -> Any:
+        question = partial(messages.Who, slot=client.slot)
+        return _ask(question, lambda reply: answers.done(request, _peer_list(reply)))
 
     def reload(self, request: extension.Reload, client: Client) -> Any:
         question = partial(messages.ReadAgain, slot=client.slot)

@@ -74,10 +74,10 @@ def stop(socket: str | None) -> None:
 def status(socket: str | None, output: Output) -> None:
     """Show the agent's state, and how it is protected."""
     from kit.agent.client import AgentClient
-    from kit.core.paths import agent_socket
+    from kit.core.paths import running_agent_socket
 
     with AgentClient(socket) as client:
-        show_status(client.status(), agent_socket(socket), output)
+        show_status(client.status(), running_agent_socket(socket), output)
 
 
 @agent.command()

@@ -122,11 +122,11 @@ def handle(key: str, any_agent: bool, path: str, socket: str | None) -> None:
     """Write the handle of a key: a file to name where a private key file is wanted."""
     from kit.agent.client import AgentClient
     from kit.agent.handle import Handle, encode
-    from kit.core.paths import agent_socket
+    from kit.core.paths import running_agent_socket
 
     with AgentClient(socket) as client:
         found = client.find(key)
-    place = "" if any_agent else agent_socket(socket)
+    place = "" if any_agent else running_agent_socket(socket)
     write_result(path, encode(Handle(found.spki, found.key_name, place)))
 
 

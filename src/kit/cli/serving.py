@@ -87,9 +87,9 @@ def _key_file(key: str, socket: str | None, handle: Path) -> Path:
         raise Unavailable(f"no key file '{key}'")
     from kit.agent.client import AgentClient
     from kit.agent.handle import Handle, encode
-    from kit.core.paths import agent_socket
+    from kit.core.paths import running_agent_socket
 
-    path = agent_socket(socket)
+    path = running_agent_socket(socket)
     with AgentClient(path) as client:
         record = client.find(key.removeprefix(_AGENT))
     handle.write_text(encode(Handle(record.spki, record.key_name, path)))

@@ -15,6 +15,8 @@ from kit.core.errors import NotPermitted, Unavailable, UsageError
 # sun_path has 108 bytes, the last one is a null byte (unix(7)).
 SOCKET_PATH_LIMIT = 107
 _SOCKET = "agent.sock"
+# Of the service of the machine; only root makes what stands in /run.
+SYSTEM_SOCKET = "/run/kit/agent.sock"
 
 
 def agent_socket(explicit: str | None) -> str:
@@ -26,6 +28,14 @@ def agent_socket(explicit: str | None) -> str:
             f"the path {path!r} is longer than {SOCKET_PATH_LIMIT} bytes", hint="choose a shorter --socket"
         )
     return path
+
+
+def running_agent_socket(explicit: str | None) -> str:
+    """The socket to talk to: like `agent_socket`, or that of the machine's agent where the user has none."""
+    usual = agent_socket(explicit)
+    if explicit or os.environ.get("KIT_AGENT_SOCK") or os.path.lexists(usual):
+        return usual
+    return SYSTEM_SOCKET if os.path.lexists(SYSTEM_SOCKET) else usual
 
 
 def private_directory(path: str) -> None:

@@ -33,7 +33,6 @@ from kit.core.service_manager import Notifier
 _ROOT = 0
 _DRAIN_S = 3.0
 _START_S = 20.0
-_ITSELF = Peer(os.geteuid(), os.getegid())
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Agency:
         self._team.asked = self._asked_by_worker
         self._team.serving_changed = self._mind_the_door
         self._team.gave_up = self._give_up
+        self._itself = Peer(os.geteuid(), os.getegid(), frozenset(), os.getpid())
         self._status = 0
         self._stopping = False
         self._reload_wanted = False
@@ -96,14 +96,20 @@ class Agency:
         for index in range(self._settings.workers):
             self._team.start(index)
         self._until(lambda: self._team.complete, "the workers do not start")
-        self._record("start", _ITSELF)
+        self._team.watch()
+        self._record("start", self._itself)
         self._notifier.ready(f"{len(self._file.keys)} configured keys")
         if self._asked.watchdog_s:
             self._watchdog()
 
     def run(self) -> int:
         """Until it is told to stop; the exit status."""
-        self._parts.loop.run()
+        try:
+            self._parts.loop.run()
+        except ChannelClosed:
+            # Found by writing to it, before anything could be read.
+            self._lose_zygote()
+            self._parts.loop.run()
         self._parts.archive.end()
         self._parts.log.event("stop", pid=os.getpid())
         return self._status
@@ -116,7 +122,7 @@ class Agency:
         self._notifier.stopping()
         self._door.close()
         self._unlisten()
-        self._record("stop", _ITSELF)
+        self._record("stop", self._itself)
         self._team.tell_all(messages.Quit())
         self._parts.loop.after(_DRAIN_S, self._end)
         self._end_if_alone()
@@ -175,12 +181,12 @@ class Agency:
         elif not self._team.any_serving:
             self._door.shut()
 
-    def _asked_by_worker(self, question: Any, reply: Callable[[bool, bytes], None]) -> None:
+    def _asked_by_worker(
+        self, question: messages.OfSupervisor, peer: Peer, reply: Callable[[bool, bytes], None]
+    ) -> None:
         if isinstance(question, messages.Who):
             reply(True, _joined(messages.Connected(self._team.slots.records())))
-            return
-        peer = self._team.slots.peer(question.slot) or _ITSELF
-        if isinstance(question, messages.Confirm):
+        elif isinstance(question, messages.Confirm):
             self._confirming.ask(question.key_name, question.purpose, peer, lambda good: reply(good, b""))
         elif isinstance(question, messages.ReadAgain):
             self._reload(peer, reply)
@@ -257,7 +263,7 @@ class Agency:
 
     def _hang_up(self) -> None:
         """SIGHUP: reload; without a configuration only the logs are opened anew."""
-        self._reload(_ITSELF, lambda _good, _answer: None)
+        self._reload(self._itself, lambda _good, _answer: None)
 
     def _watchdog(self) -> None:
         self._notifier.watchdog()

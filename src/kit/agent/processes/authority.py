@@ -53,6 +53,7 @@ class Means:
     tallies: Tallies
     audit: Audit
     log: Log
+    itself: Peer  # for what nobody asked for
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Authority:
         self._spread, self._offspring, self._tallies = means.spread, means.offspring, means.tallies
         self._audit, self._log = means.audit, means.log
         self._lock = Lock()
+        self.itself = means.itself
         self._guesses: deque[tuple[_Asked, bytearray]] = deque()
         self._next_guess_s = 0.0
 
@@ -159,7 +161,7 @@ class Authority:
         """Forget the keys whose time has come; the workers do the same by the same clock."""
         for entry in self.holding.expire():
             self._log.event("expire", key=entry.name)
-            self._record("expire", entry.name, "", Peer(_ROOT, _ROOT))
+            self._record("expire", entry.name, "", self.itself)
 
     def until_next_s(self) -> float | None:
         """How long until `expire` or `guess` has something to do; None for never."""

@@ -7,21 +7,17 @@ must not take a key from a running server.
 from __future__ import annotations
 
 import hashlib
-import os
 
 from kit.agent import keeper as keepers
 from kit.agent.extension import Reloaded
 from kit.agent.keystore import Entry
 from kit.agent.loader import private_key_from
 from kit.agent.passphrase import Nobody
-from kit.agent.peers import Allowed, Peer
+from kit.agent.peers import Allowed
 from kit.agent.processes.authority import Authority, Wish
 from kit.agent.processes.messages import Kept, Load
 from kit.agent.rate import Bucket
 from kit.core.errors import KitError, UsageError
-
-# By whom: the agent itself.
-_ITSELF = Peer(os.geteuid(), os.getegid())
 
 
 class Configured:
@@ -29,6 +25,7 @@ class Configured:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
+        self._itself = authority.itself
         self._keys: dict[str, tuple[bytes, Load]] = {}  # by name: key_id, and the rules that it came with
         self._named: list[Reloaded] = []
         self._buckets: dict[bytes, Bucket] = {}
@@ -76,7 +73,7 @@ class Configured:
             limited=bool(rule.rate_mhz),
             confirm=rule.confirm,
         )
-        self._authority.hold(wish, der, _ITSELF, "add")
+        self._authority.hold(wish, der, self._itself, "add")
         if entry and entry.public.key_id != key_id:
             self._forget(rule.key_name)
         self._keys[rule.key_name] = (key_id, rule)
@@ -93,7 +90,7 @@ class Configured:
         key_id, _ = self._keys.pop(name)
         self._buckets.pop(key_id, None)
         if entry:
-            self._authority.drop(entry, _ITSELF)
+            self._authority.drop(entry, self._itself)
 
     def _entry(self, name: str) -> Entry | None:
         """The configured key of this name, if it is still held: it may have been removed, or expired."""

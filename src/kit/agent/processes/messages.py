@@ -137,6 +137,11 @@ class Client:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """Supervisor: are you? Worker, in the same words: yes."""
+
+
+@dataclass(frozen=True)
 class Audited:
     """Supervisor: so many of your records are written, and the log works, or does not."""
 
@@ -167,9 +172,10 @@ class ReadAgain:
 
 @dataclass(frozen=True)
 class Who:
-    """Worker to supervisor: who is connected?"""
+    """Worker to supervisor: who is connected? For this peer."""
 
     number: int = number32()
+    slot: int = number32()
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,7 @@ class Done:
 
 
 Change = Hold | Drop | Shut
-Question = Confirm | ReadAgain | Who | End | Forward | Take
+OfSupervisor = Confirm | ReadAgain | Who | End
 _KINDS: tuple[type[Any], ...] = (
     Ready,
     Failed,
@@ -277,6 +283,7 @@ _KINDS: tuple[type[Any], ...] = (
     Dismiss,
     Quit,
     Client,
+    Alive,
     Audited,
     Confirm,
     ReadAgain,

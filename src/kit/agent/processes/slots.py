@@ -66,9 +66,9 @@ class Slots:
             if slot.worker == worker:
                 self._let_go(number)
 
-    def peer(self, number: int) -> Peer | None:
-        slot = self._used.get(number)
-        return slot.peer if slot else None
+    def get(self, number: int) -> Slot | None:
+        """Who has this slot."""
+        return self._used.get(number)
 
     def records(self) -> tuple[PeerRecord, ...]:
         """Everybody who is here."""

@@ -67,6 +67,8 @@ def _run(launcher: socket.socket) -> int:
         tallies = Tallies(settings.workers, settings.limits.keys, settings.limits.connections)
         forked = _fork_zygote(settings, tallies)
         restrain(settings.plan)
+        if asked.parent and not asked.detach:
+            die_with_parent(asked.parent)  # a change of the user forgets it
         loop = Loop()
         # As the agent's user, who has to open it again after each rotation.
         writer = AuditWriter(open_sink(settings.audit), settings.audit_strict)

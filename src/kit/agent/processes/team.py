@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -25,8 +26,13 @@ from kit.core.errors import ProtocolError
 # What a pipe may hold while the supervisor is busy: 10,000 audit records. fcntl.h
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1024 * 1024
 
-# A worker's question and how to reply to it.
-Asked = Callable[[Any, Callable[[bool, bytes], None]], None]
+# A worker that does not look at its channels for as long is replaced.
+_SILENCE_S = 10.0
+# Of what one worker says, before others have their turn.
+_MESSAGES_AT_ONCE = 64
+
+# A worker's question, who it is for, and how to reply.
+Asked = Callable[[Any, Peer, Callable[[bool, bytes], None]], None]
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Member:
     audit: int
     pid: int = 0
     serving: bool = False
-    handed: int = 0  # clients, over all workers of this index
+    silent: bool = False  # it was asked whether it is alive, and did not answer yet
 
 
 class Team:
@@ -51,10 +57,20 @@ class Team:
         self._restarts = Restarts()
         self._handed = [0] * tallies.workers
         self.members: dict[int, Member] = {}
-        self.asked: Asked = lambda _question, _reply: None
+        self.asked: Asked = lambda _question, _peer, _reply: None
         self.serving_changed: Callable[[], None] = lambda: None
         self.gave_up: Callable[[str], None] = lambda _why: None
         self.ending = False
+
+    def watch(self) -> None:
+        """Replace workers that do not answer, from now on."""
+        for member in tuple(self.members.values()):
+            if member.serving and member.silent:
+                self._kill(member, "it does not answer")
+            elif member.serving:
+                member.silent = True
+                self._send(member, messages.Alive())
+        self._loop.after(_SILENCE_S, self.watch)
 
     def start(self, index: int) -> None:
         """Have the zygote fork a worker."""
@@ -145,8 +161,9 @@ class Team:
 
     def _read(self, member: Member) -> None:
         try:
-            while member.channel.receive(partial(self._by_worker, member)):
-                pass
+            for _ in range(_MESSAGES_AT_ONCE):
+                if not member.channel.receive(partial(self._by_worker, member)):
+                    break
         except ChannelClosed:
             member.serving = False
             self._loop.unwatch(member.channel)  # the zygote tells how it ended
@@ -160,12 +177,23 @@ class Team:
         if isinstance(message, messages.Ready):
             member.serving = True
             self.serving_changed()
+        elif isinstance(message, messages.Alive):
+            member.silent = False
         elif isinstance(message, messages.Failed):
-            self.gave_up(message.error)
+            if not member.serving:
+                self.gave_up(message.error)  # another one would fail, too
         elif isinstance(message, messages.Confirm | messages.ReadAgain | messages.Who | messages.End):
-            self.asked(message, partial(self._reply, member, message.number))
+            self._asked(member, message)
         else:
             raise ProtocolError("a worker says what only others say")
+
+    def _asked(self, member: Member, question: messages.OfSupervisor) -> None:
+        """A worker speaks for its own clients, and asks what they may."""
+        slot = self.slots.get(question.slot)
+        administrative = not isinstance(question, messages.Confirm)
+        if not slot or slot.worker != member.index or (administrative and not slot.admin):
+            raise ProtocolError("a worker asks for a client whom it does not have")
+        self.asked(question, slot.peer, partial(self._reply, member, question.number))
 
     def _reply(self, member: Member, number: int, good: bool, answer: bytes) -> None:
         if self.members.get(member.index) is member:
@@ -182,11 +210,14 @@ class Team:
 
     def _nonsense(self, member: Member) -> None:
         """It is not itself any more."""
-        self._log.event("kill", worker=member.index, pid=member.pid, why="it said what no worker says")
+        self._kill(member, "it said what no worker says")
+
+    def _kill(self, member: Member, why: str) -> None:
+        self._log.event("kill", worker=member.index, pid=member.pid, why=why)
         member.serving = False
         self._loop.unwatch(member.channel)
         if member.pid:
-            os.kill(member.pid, 9)
+            os.kill(member.pid, signal.SIGKILL)
 
 
 def _enlarge(pipe: int) -> None:

@@ -87,7 +87,7 @@ def _server(index: int, ends: Ends, holding: Holding, shared: Shared, sealed: _S
     questions = Questions(ends.zygote, ends.supervisor)
     around = Surroundings(sealed.wakes, questions, recorder, tallies, index, settings.limits, shared.log)
     server = Server(service, around)
-    told = _Told(server, questions, recorder, holding, ends.zygote)
+    told = _Told(server, questions, recorder, holding, ends)
     server.watch(ends.supervisor.fileno(), told.reader(ends.supervisor, told.by_supervisor))
     server.watch(ends.zygote.fileno(), told.reader(ends.zygote, told.by_zygote))
     return server
@@ -102,10 +102,10 @@ class _Told:
         questions: Questions,
         recorder: Recorder,
         holding: Holding,
-        zygote: Channel,
+        ends: Ends,
     ) -> None:
         self._server, self._questions, self._recorder = server, questions, recorder
-        self._holding, self._zygote = holding, zygote
+        self._holding, self._supervisor, self._zygote = holding, ends.supervisor, ends.zygote
 
     def reader(self, channel: Channel, take: Callable[[memoryview, list[int]], None]) -> Callable[[], None]:
         """Reads a channel whenever it is ready; without the process at its other end there is no use."""
@@ -127,6 +127,8 @@ class _Told:
         elif isinstance(message, messages.Audited):
             self._recorder.settle(message.count, message.working)
             self._server.settle()
+        elif isinstance(message, messages.Alive):
+            self._supervisor.send(messages.encode(message))
         elif isinstance(message, messages.Quit):
             self._server.ask_to_stop()
         else:

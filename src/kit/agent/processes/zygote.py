@@ -43,6 +43,9 @@ from kit.core.sandbox.confine import confine
 # A worker finishes at most one signature before it looks: RSA-8192 takes 20 ms.
 _CHANGE_S = 5.0
 _LONGEST_WAIT_S = 60.0
+# Of what one worker says, before others have their turn; and of what may wait for a change to be made: more
+# than all clients together can have asked.
+_MESSAGES_AT_ONCE, _DEFERRED_LIMIT = 64, 8192
 _STANDARD_DESCRIPTORS, _ALL = 3, 2**20
 
 
@@ -104,7 +107,8 @@ class Zygote:
         recorder = Recorder(audit if settings.audit else None)
         holding = Holding(KeyStore(settings.limits.keys), Keeper(), shared.clock)
         offspring = Offspring(self, settings.workers)
-        means = Means(self._spread, offspring, shared.tallies, recorder, shared.log)
+        itself = Peer(os.geteuid(), os.getegid(), frozenset(), os.getpid())
+        means = Means(self._spread, offspring, shared.tallies, recorder, shared.log, itself)
         self._authority = Authority(holding, means)
         self._configured = Configured(self._authority)
         self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -208,8 +212,9 @@ class Zygote:
 
     def _read_worker(self, one: _Worker) -> None:
         try:
-            while one.index in self._workers and one.channel.receive(partial(self._by_worker, one)):
-                pass
+            for _ in range(_MESSAGES_AT_ONCE):
+                if one.index not in self._workers or not one.channel.receive(partial(self._by_worker, one)):
+                    break
         except ChannelClosed:
             self._kill(one)  # its end is told by SIGCHLD
 
@@ -285,6 +290,8 @@ class Zygote:
         try:
             while not done and poll.poll(max(0.0, end_s - time.monotonic()) * 1000):
                 one.channel.receive(take)
+                if len(self._deferred) > _DEFERRED_LIMIT:
+                    return False
         except (ChannelClosed, ProtocolError):
             return False
         return done
