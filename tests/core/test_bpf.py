@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -104,14 +105,20 @@ def _verdict(role: Role, level: Level, machine: str, name: str, *arguments: int)
     return run(_program(role, level, machine), call.data())
 
 
-def _interesting() -> list[int]:
-    """Every number that a check compares with, its neighbours, and the same with upper halves."""
-    checks = [c for role, level in _ROLES for rule in policy(role, level, _FAMILY).rules for c in rule.checks]
-    values = {near & _LOWER for c in checks for value in c.values for near in (value - 1, value, value + 1)}
-    return sorted(values | {value | 1 << 32 for value in values})
+def _near(checks: Iterable[Check]) -> list[int]:
+    """What the checks compare with, its neighbours, their complements, and all with something above."""
+    values = {value for check in checks for value in check.values or (0,)}
+    near = {(value + step) & _LOWER for value in values for step in (-1, 0, 1)}
+    near |= {~value & _LOWER for value in values}
+    return sorted(near | {value | 1 << 32 for value in near})
 
 
-_ARGUMENT = st.sampled_from(_interesting()) | st.integers(0, 2**64 - 1)
+def _checks() -> list[Check]:
+    rules = (rule for role, level in _ROLES for rule in policy(role, level, _FAMILY).rules)
+    return [check for rule in rules for check in rule.checks]
+
+
+_ARGUMENT = st.sampled_from(_near(_checks())) | st.integers(0, 2**64 - 1)
 _NUMBER = st.integers(0, 600) | st.integers(0, 2**32 - 1)
 
 
@@ -129,6 +136,23 @@ def test_a_program_says_what_its_tables_say(
     )
     expected = judged(policy(role, level, _FAMILY), numbers, native, call)
     assert run(_program(role, level, machine), call.data()) == expected
+
+
+@pytest.mark.parametrize("machine", _MACHINES)
+@pytest.mark.parametrize(("role", "level"), _ROLES)
+def test_each_check_is_made_at_its_edges(role: Role, level: Level, machine: str) -> None:
+    tables, numbers, native = policy(role, level, _FAMILY), NUMBERS[machine], ARCHITECTURES[machine]
+    program = _program(role, level, machine)
+    checked = {name for rule in tables.rules if rule.checks for name in rule.names} & numbers.keys()
+    assert checked >= {"sendto", "mmap", "prctl"}
+    for name in checked:
+        checks = [check for rule in tables.rules if name in rule.names for check in rule.checks]
+        places = sorted({check.argument for check in checks})
+        near = (_near(check for check in checks if check.argument == place) for place in places)
+        for values in product(*near):
+            arguments = dict(zip(places, values, strict=True))
+            call = Call(numbers[name], tuple(arguments.get(place, 0) for place in range(6)), native)
+            assert run(program, call.data()) == judged(tables, numbers, native, call), (name, arguments)
 
 
 @pytest.mark.parametrize("machine", _MACHINES)
