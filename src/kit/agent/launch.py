@@ -157,7 +157,7 @@ def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
         child = subprocess.Popen(
             [sys.executable, *flags, "-m", "kit.agent.processes.supervisor", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if configuration.detach else None,
             stderr=subprocess.DEVNULL if configuration.detach else None,
             env=environment,
             pass_fds=[theirs.fileno(), *configuration.listening],

@@ -6,6 +6,7 @@ import os
 import pwd
 from dataclasses import dataclass, replace
 
+from kit.agent.config.settings import STANDARD_OUTPUT
 from kit.agent.config.settings import Settings as File
 from kit.agent.processes.settings import Settings
 from kit.agent.startup import Configuration, Limits
@@ -35,6 +36,11 @@ def decide(asked: Configuration, file: File, descriptors: int) -> Settings:
     level = _level(asked.sandbox or file.sandbox, confirmed=file.sandbox_off_confirmed)
     limits = _limits(asked.limits, descriptors)
     audit = asked.audit or file.audit
+    if audit == STANDARD_OUTPUT and asked.detach:
+        raise UsageError(
+            "an agent in the background has no standard output for its audit log",
+            hint="start it with --foreground, or give --audit a file",
+        )
     strict = asked.audit_strict or file.audit_strict
     if strict and not audit:
         raise UsageError(
