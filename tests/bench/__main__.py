@@ -1,7 +1,8 @@
 """`python -m tests.bench [NAME]...`: agent, flood, handshakes, costs, start, memory, soak, eeg.
 
 Without a name all of them but the soak, which takes ten minutes; `eeg` stands for a group. Where the
-machine has other work, `chrt -r 1 python -m tests.bench` keeps most of it away.
+machine has other work, `echo -15 >/proc/self/autogroup` by root in the same shell keeps most of it away;
+`nice` does not, since each session gets its share (sched(7)).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,16 @@ def kit_agent(setting: Setting) -> Iterator[Agent]:
             line = kit.stdout.readline()
             if not line:
                 raise SystemExit("the agent did not start")
-            yield Agent(json.loads(line)["pid"], path, directory)
+            pid = json.loads(line)["pid"]
+            _as_urgent(pid)
+            yield Agent(pid, path, directory)
+
+
+def _as_urgent(pid: int) -> None:
+    """Give the agent's session the priority of the bench's own (autogroups in sched(7))."""
+    with suppress(OSError):  # where sessions have none
+        priority = Path("/proc/self/autogroup").read_text().split()[-1]
+        Path(f"/proc/{pid}/autogroup").write_text(priority)
 
 
 @contextmanager
