@@ -114,7 +114,7 @@ class Agency:
         self._parts.log.event("stop", pid=os.getpid())
         return self._status
 
-    def stop(self) -> None:
+    def stop(self, wanted_by: Peer | None = None) -> None:
         """In good order: nobody comes in, the answers in flight go out, the log is written."""
         if self._stopping:
             return
@@ -122,7 +122,7 @@ class Agency:
         self._notifier.stopping()
         self._door.close()
         self._unlisten()
-        self._record("stop", self._itself)
+        self._record("stop", wanted_by or self._itself)
         self._team.tell_all(messages.Quit())
         self._parts.loop.after(_DRAIN_S, self._end)
         self._end_if_alone()
@@ -194,8 +194,7 @@ class Agency:
             self._door.close()
             self._unlisten()
             reply(True, b"")
-            self._record("stop", peer)
-            self.stop()
+            self.stop(peer)
 
     def _reload(self, peer: Peer, reply: Callable[[bool, bytes], None]) -> None:
         self._notifier.reloading()
