@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from kit.agent.connection import Connection
+from kit.agent.operations import Client
+from kit.agent.peers import Peer
 from kit.core.errors import ProtocolError
 from kit.core.framing import frame
 
@@ -18,7 +20,7 @@ SECRET = b"a private key"
 def pair() -> Iterator[tuple[socket.socket, Connection]]:
     peer, ours = socket.socketpair()
     ours.setblocking(False)
-    connection = Connection(ours, 1, 4096)
+    connection = Connection(ours, 1, 4096, Client(Peer(0, 0), 0, admin=True))
     yield peer, connection
     connection.close()
     peer.close()

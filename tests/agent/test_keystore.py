@@ -6,6 +6,7 @@ import pytest
 
 from kit.agent.extension import KeyList, KeyRecord, encode_answer
 from kit.agent.keystore import LIST_LIMIT, Entry, KeyStore, NameTaken, StoreFull
+from kit.agent.peers import Allowed, spelled
 from kit.agent.public import PublicKey
 from kit.agent.schemes import KeyType
 
@@ -15,8 +16,11 @@ def _public(number: int, size: int = 91) -> PublicKey:
     return PublicKey(KeyType.EC, 256, "secp256r1", spki, b"blob" + spki)
 
 
-def _entry(number: int, name: str = "", expires_s: float = 0, size: int = 91) -> Entry:
-    return Entry(name or f"key {number}", _public(number, size), ("ssh",), 1000.0, expires_s)
+SOME = Allowed(frozenset({0, 4_294_967_294}), frozenset({1000}))
+
+
+def _entry(number: int, name: str = "", expires_s: float = 0, size: int = 91, slot: int = 0) -> Entry:
+    return Entry(name or f"key {number}", _public(number, size), ("ssh",), SOME, 1000.0, expires_s, slot)
 
 
 def test_a_key_is_found_by_id_blob_and_name() -> None:
@@ -60,12 +64,23 @@ def test_the_next_expiry_follows_what_is_put_and_dropped() -> None:
     assert store.next_expiry_s == 50
 
 
-def test_the_same_key_again_replaces_its_entry_and_keeps_the_counters() -> None:
-    store, first, second = KeyStore(), _entry(1, "old"), _entry(1, "new")
+def test_the_same_key_again_replaces_its_entry_and_keeps_the_slot_of_its_counters() -> None:
+    store, first, second = KeyStore(), _entry(1, "old", slot=0), _entry(2, "other", slot=1)
     store.put(first)
-    first.signed = 3
     store.put(second)
-    assert [(e.name, e.signed) for e in store] == [("new", 3)]
+    assert store.free_slot(second.public.key_id) == 1
+    store.put(_entry(2, "new", slot=1))
+    assert [(e.name, e.slot) for e in store] == [("old", 0), ("new", 1)]
+
+
+def test_a_new_key_counts_where_no_other_does() -> None:
+    store = KeyStore()
+    for number in range(3):
+        slot = store.free_slot(_public(number).key_id)
+        assert slot == number
+        store.put(_entry(number, slot=slot))
+    store.drop(_public(1).key_id)
+    assert store.free_slot(_public(9).key_id) == 1
 
 
 def test_a_name_is_taken_by_another_key_only_while_that_lives() -> None:
@@ -81,9 +96,12 @@ def test_one_key_too_many_is_refused_but_a_known_one_is_taken() -> None:
     store = KeyStore(keys_limit=2)
     store.put(_entry(1))
     store.put(_entry(2))
-    with pytest.raises(StoreFull, match="no more than 2"):
-        store.put(_entry(3))
+    for refused in (store.check_room, store.put):
+        with pytest.raises(StoreFull, match="no more than 2"):
+            refused(_entry(3))
+    store.check_room(_entry(2, "again"))
     store.put(_entry(2, "again"))
+    assert [e.name for e in store] == ["key 1", "again"]
 
 
 def test_the_list_of_all_keys_stays_within_a_message() -> None:
@@ -96,8 +114,8 @@ def test_the_list_of_all_keys_stays_within_a_message() -> None:
 
 def test_an_entry_counts_what_it_takes_on_the_wire() -> None:
     entry = _entry(1, "Schlüssel")
-    row = KeyRecord(
-        entry.name, entry.public.kind, entry.public.spki, entry.public.ssh_blob, entry.purposes, 1, 0, 0, 0, 0
-    )
+    public, peers = entry.public, spelled(entry.peers)
+    blobs = (public.spki, public.ssh_blob)
+    row = KeyRecord(entry.name, public.kind, *blobs, entry.purposes, 1, 0, 0, 0, 0, peers)
     empty = sum(map(len, encode_answer(KeyList(()))))
     assert entry.listed_bytes >= sum(map(len, encode_answer(KeyList((row,))))) - empty

@@ -1,11 +1,8 @@
-"""Messages in, answers out, with real keys and no socket."""
+"""Messages in, answers out, through a worker's service and the zygote's authority, with real keys."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -20,67 +17,15 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kit.agent import extension, wire
 from kit.agent.encoding import Reader, mpint, string, uint32
-from kit.agent.extension import Failure, Status
+from kit.agent.extension import Status
 from kit.agent.forms import key_id
-from kit.agent.keeper import Keeper
-from kit.agent.keystore import KeyStore
-from kit.agent.lock import Lock
-from kit.agent.operations import Later, Operations
-from kit.agent.service import Service
+from kit.agent.processes.messages import End
 from kit.core.errors import ProtocolError
+from tests.agent.joined import Agent
 from tests.agent.samples import TLS_1_3_HEAD, private_key
 
 CERTIFICATE_VERIFY = TLS_1_3_HEAD + bytes(32)
 SSHSIG = b"SSHSIG" + string("file") + string("") + string("sha512") + string(bytes(64))
-
-
-@dataclass
-class Lines:
-    """A log that a test can read."""
-
-    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-
-    def event(self, event: str, **fields: object) -> None:
-        self.events.append((event, fields))
-
-
-@dataclass
-class Agent:
-    """A service, its clock, its log, and how often an unlock had to wait."""
-
-    now_s: float = 1000.0
-    log: Lines = field(default_factory=Lines)
-    slept_s: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.operations = Operations(
-            KeyStore(), Keeper(), Lock(self.slept_s.append), self.log, lambda: self.now_s
-        )
-        self.service = Service(self.operations, self.now_s, ())
-
-    def say(self, *parts: Any) -> bytearray:
-        """The answer to a message; what is for a lane runs here."""
-        answer = self.service.handle(bytearray(b"".join(bytes(part) for part in parts)))
-        if isinstance(answer, Later):
-            answer = answer.finish(answer.work)
-        assert int.from_bytes(answer[:4], "big") == len(answer) - 4
-        return answer[4:]
-
-    def ask(self, request: extension.Request, answer: type[Any] = extension.KeyList) -> Any:
-        got = self.say(wire.extension_request(request.name), *extension.encode(request))
-        reader = wire.read_extension_response(got, request.name)
-        assert reader
-        return extension.parse_answer(answer, reader)
-
-    def sign(self, spki: bytes, scheme: int, content: bytes, purpose: str = "") -> Any:
-        return self.ask(extension.Sign(key_id(spki), scheme, purpose, content), extension.Signature)
-
-    def make(self, kind: str = "p-256", purposes: Iterable[str] = (), name: str = "key") -> Any:
-        answer = self.ask(extension.Generate(name, kind, tuple(purposes), 0))
-        return answer if isinstance(answer, Failure) else answer.keys[0]
-
-    def ssh_ok(self, *parts: Any) -> bool:
-        return wire.read_success(self.say(*parts))
 
 
 @pytest.fixture
@@ -134,7 +79,7 @@ def test_what_the_purposes_do_not_allow_is_refused_counted_and_logged(agent: Age
     assert (refusal.status, refusal.purpose) == (Status.REFUSED, "ssh")
     assert agent.ask(extension.List()).keys[0].refused == 1
     assert agent.ask(extension.GetStatus(), extension.AgentStatus).refused == 1
-    (fields,) = [fields for event, fields in agent.log.events if event == "refuse"]
+    (fields,) = agent.log.of("refuse")
     assert fields["key"] == "web"
     assert fields["purpose"] == "ssh"
 
@@ -207,14 +152,19 @@ def test_a_key_with_a_lifetime_is_forgotten_in_time(agent: Agent) -> None:
     agent.ask(extension.Generate("short", "p-256", ("any",), 60))
     agent.make("ed25519", name="long")
     agent.now_s += 59
-    agent.operations.expire()
+    assert agent.holding.expire() == []
+    agent.authority.expire()
     assert len(agent.ask(extension.List()).keys) == 2
-    assert agent.operations.until_expiry_s() == 1
+    assert agent.holding.until_expiry_s() == agent.authority.until_next_s() == 1
     agent.now_s += 1
     assert [k.key_name for k in agent.ask(extension.List()).keys] == ["long"]
-    agent.operations.expire()
-    assert len(agent.operations.store) == 1
-    assert agent.operations.until_expiry_s() is None
+    assert [entry.name for entry in agent.holding.expire()] == ["short"]
+    agent.authority.expire()
+    for holding in (agent.holding, agent.authority.holding):
+        assert len(holding.store) == 1
+        assert holding.until_expiry_s() is None
+    assert agent.log.of("expire") == [{"key": "short"}]
+    assert agent.audit.of("expire") == ["done"]
 
 
 @pytest.mark.parametrize("kind", ["p-256", "p-384", "p-521", "ed25519", "rsa-2048"])
@@ -344,18 +294,22 @@ def test_a_locked_agent_shows_and_does_nothing(agent: Agent) -> None:
 
 def test_wrong_passphrases_wait_longer_each_time(agent: Agent) -> None:
     agent.ssh_ok(LOCK, string("right"))
-    for _ in range(4):
-        assert not agent.ssh_ok(UNLOCK, string("wrong"))
-    assert agent.slept_s == [0.1, 0.2, 0.4]
-    assert agent.ssh_ok(UNLOCK, string("right"))
+    waits = []
+    for guess in ("wrong", "wrong", "wrong", "wrong", "right"):
+        before_s = agent.now_s
+        assert agent.ssh_ok(UNLOCK, string(guess)) == (guess == "right")
+        waits.append(round(agent.now_s - before_s, 6))
+    assert waits == [0, 0.1, 0.2, 0.4, 0.8]
+    assert agent.audit.of("unlock") == ["refused"] * 4 + ["done"]
     assert not agent.ssh_ok(UNLOCK, string("right")), "it is not locked any more"
 
 
 def test_no_wait_for_an_unlock_is_longer_than_ten_seconds(agent: Agent) -> None:
     agent.ssh_ok(LOCK, string("right"))
-    for _ in range(20):
+    for _ in range(12):
+        before_s = agent.now_s
         agent.ssh_ok(UNLOCK, string("wrong"))
-    assert max(agent.slept_s) == 10
+    assert agent.now_s - before_s == 10
 
 
 def test_query_names_every_extension(agent: Agent) -> None:
@@ -363,9 +317,9 @@ def test_query_names_every_extension(agent: Agent) -> None:
     assert answer == wire.query_response()
 
 
-def test_stop_is_answered_and_remembered(agent: Agent) -> None:
+def test_stop_is_the_supervisors_and_answered(agent: Agent) -> None:
     assert agent.ask(extension.Stop(), extension.Done) == extension.Done()
-    assert agent.service.stopping
+    assert agent.asked == [End(7, agent.client.slot)]
 
 
 @pytest.mark.parametrize("message", [b"\x63", b"\x1b" + string("x@y") + b"fields", b"\x14anything"])
@@ -387,7 +341,7 @@ def test_the_log_holds_no_content_and_no_key(agent: Agent) -> None:
     agent.ssh_ok(LOCK, string("a passphrase"))
     agent.ssh_ok(UNLOCK, string("another one"))
     agent.ssh_ok(UNLOCK, string("a passphrase"))
-    written = str(agent.log.events)
+    written = str(agent.log.events) + str(agent.audit.acts)
     assert "secret content" not in written
     assert "a passphrase" not in written
     assert "another" not in written
