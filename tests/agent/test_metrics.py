@@ -22,7 +22,8 @@ from kit.agent.metrics import families, records, render
 from kit.core.errors import ProtocolError
 
 BOUNDS_US = (50, 100, 500_000)
-KEY = KeyMetrics("mail", "rsa-2048", 1_800_000_000, 4, 3, 2, 1_500_100, (1, 3, 2, 1))
+KEY_ID = bytes(range(32))
+KEY = KeyMetrics(KEY_ID, "mail", "rsa-2048", 1_800_000_000, 4, 3, 2, 1_500_100, (1, 3, 2, 1))
 METRICS = AgentMetrics("0.1.0", 7, 1_700_000_000, False, 1, 2, 3, 4, 5, 6, 7, 8, True, 9, BOUNDS_US, (KEY,))
 PEERS = PeerList((PeerRecord(1000, 17, "nginx", 3, 1, 1_700_000_000, 12, 2),))
 HOSTILE = (
@@ -140,7 +141,7 @@ def test_each_number_stands_under_its_name() -> None:
         "audit_lost_lines_total": 9,
     }
     assert {name: value(name) for name in plain} == plain
-    key = {"key": "mail", "kind": "rsa-2048"}
+    key = {"key": "mail", "key_id": "0001020304050607", "kind": "rsa-2048"}
     assert value("build_info", version="0.1.0") == 1
     assert value("operations_total", **key, operation="sign") == 4
     assert value("operations_total", **key, operation="decrypt") == 3
@@ -149,7 +150,7 @@ def test_each_number_stands_under_its_name() -> None:
 
 
 def test_a_bucket_counts_what_the_smaller_ones_do() -> None:
-    key = {"key": "mail", "kind": "rsa-2048"}
+    key = {"key": "mail", "key_id": "0001020304050607", "kind": "rsa-2048"}
     buckets = [s for s in samples() if s.name.endswith("_bucket")]
     assert [(s.labels["le"], s.value) for s in buckets] == [
         ("5e-05", 1),
@@ -215,6 +216,12 @@ def test_a_record_has_a_sample() -> None:
     assert found[-1] == {
         "metric": "kit_agent_key_expiry_timestamp_seconds",
         "type": "gauge",
-        "labels": {"key": "mail", "kind": "rsa-2048"},
+        "labels": {"key": "mail", "key_id": "0001020304050607", "kind": "rsa-2048"},
         "value": 1_800_000_000,
     }
+
+
+def test_keys_of_one_name_are_told_apart() -> None:
+    twins = tuple(replace(KEY, key_id=bytes([n]) * 32) for n in (1, 2))
+    found = [s for s in samples(replace(METRICS, by_key=twins)) if s.name == "kit_agent_refusals_total"]
+    assert [s.labels["key_id"] for s in found] == ["01" * 8, "02" * 8]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kit.agent.extension import AgentMetrics, KeyMetrics, PeerRecord
 from kit.agent.rates import Reading, compare
 
-KEY = KeyMetrics("mail", "rsa-2048", 0, 100, 10, 5, 9000, (10, 80, 20, 0))
+KEY = KeyMetrics(b"m" * 32, "mail", "rsa-2048", 0, 100, 10, 5, 9000, (10, 80, 20, 0))
 METRICS = AgentMetrics(
     "0.1.0", 7, 1_700_000_000, False, 1, 2, 3, 4, 5, 6, 7, 0, False, 0, (100, 1000, 10_000), (KEY,)
 )
@@ -63,7 +63,7 @@ def test_a_counter_that_went_down_began_again() -> None:
 
 
 def test_a_new_key_and_a_new_client_count_from_nothing() -> None:
-    new = replace(KEY, key_name="web", signed=4, decrypted=0, durations=(4, 0, 0, 0))
+    new = replace(KEY, key_id=b"w", key_name="web", signed=4, decrypted=0, durations=(4, 0, 0, 0))
     again = replace(PEER, since_s=1_700_000_001, operations=120)
     rates = compare(BEFORE, later(new, KEY, peers=(again, PEER)))
     assert {key.name: key.operations_per_s for key in rates.keys} == {"web": 2, "mail": 0}
@@ -83,7 +83,7 @@ def test_an_unlocked_agent_did_not_do_all_its_work_just_now() -> None:
 
 
 def test_the_busiest_come_first() -> None:
-    keys = [replace(KEY, key_name=str(n), signed=100 + n) for n in range(3)]
+    keys = [replace(KEY, key_id=bytes([n]), key_name=str(n), signed=100 + n) for n in range(3)]
     peers = tuple(replace(PEER, connection=n, operations=n) for n in range(3))
     before = Reading(50.0, replace(METRICS, by_key=tuple(replace(key, signed=100) for key in keys)), (), "")
     rates = compare(before, later(*keys, peers=peers))
@@ -99,7 +99,7 @@ COUNT = st.integers(0, 2**64 - 1)
 KEYS = st.builds(
     replace,
     st.just(KEY),
-    key_name=st.sampled_from("ab"),
+    key_id=st.sampled_from([b"a", b"b"]),
     signed=COUNT,
     decrypted=COUNT,
     refused=COUNT,

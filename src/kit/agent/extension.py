@@ -194,6 +194,7 @@ class Reloaded:
 class KeyMetrics:
     """What was done with a key; `durations`: how many operations took up to each bound, and how many more."""
 
+    key_id: bytes = octets()  # several keys may have one name
     key_name: str = text()
     kind: str = text()
     expires_s: int = number64()

@@ -14,6 +14,7 @@ from kit.agent.extension import AgentMetrics, KeyMetrics
 
 _PREFIX = "kit_agent_"
 _MICRO = 1_000_000
+_DIGITS = 16  # of a key_id; who could make two keys that begin alike could as well name them alike
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -101,7 +102,9 @@ def _build(metrics: AgentMetrics) -> Sample:
 
 
 def _named(key: KeyMetrics, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    return (("key", key.key_name), ("kind", key.kind), *more)
+    """Keys of one name are told apart; so is one that takes another's name."""
+    short = key.key_id.hex()[:_DIGITS]
+    return (("key", key.key_name), ("key_id", short), ("kind", key.kind), *more)
 
 
 def _operations(_metrics: AgentMetrics, key: KeyMetrics) -> Iterator[Sample]:

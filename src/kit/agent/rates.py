@@ -30,6 +30,7 @@ class Reading:
 class KeyRates:
     """A key; latencies are of the interval alone, None without an operation, infinite beyond all bounds."""
 
+    key_id: bytes
     name: str
     kind: str
     expires_s: int
@@ -82,13 +83,9 @@ def _comparable(before: AgentMetrics, after: AgentMetrics) -> bool:
 
 def _keys(before: Reading | None, after: Reading, interval_s: float | None) -> list[KeyRates]:
     """One that was not there before counts from nothing."""
-    old = {_name(key): key for key in before.metrics.by_key} if before else {}
+    old = {key.key_id: key for key in before.metrics.by_key} if before else {}
     metrics = after.metrics
-    return [_key(old.get(_name(key)), key, metrics.bounds_us, interval_s) for key in metrics.by_key]
-
-
-def _name(key: KeyMetrics) -> tuple[str, str]:
-    return key.key_name, key.kind
+    return [_key(old.get(key.key_id), key, metrics.bounds_us, interval_s) for key in metrics.by_key]
 
 
 def _key(
@@ -99,6 +96,7 @@ def _key(
     durations = _increases(before.durations if before else (), after.durations)
     known = interval_s is not None and any(durations)
     return KeyRates(
+        after.key_id,
         after.key_name,
         after.kind,
         after.expires_s,

@@ -108,6 +108,7 @@ class State:
     def _of_key(self, entry: Entry) -> KeyMetrics:
         columns = self.tallies.key(entry.slot)
         return KeyMetrics(
+            key_id=entry.public.key_id,
             key_name=entry.name,
             kind=entry.public.kind,
             expires_s=int(entry.expires_s),

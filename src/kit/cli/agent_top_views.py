@@ -92,6 +92,7 @@ def _largest_s(view: View) -> float:
 def _key_fields(key: KeyRates, largest_s: float) -> dict[str, Any]:
     return {
         "name": key.name,
+        "key_id": key.key_id.hex(),
         "kind": key.kind,
         "operations_per_s": key.operations_per_s,
         "operations": key.operations,

@@ -21,7 +21,8 @@ output_option = click.option(
 def write_result(path: str, text: str) -> None:
     """Write the text to the file, or for "-" to standard output; an error leaves what was there."""
     if path == "-":
-        click.echo(text, nl=False)
+        # As bytes: of a text, click leaves out what would colour a terminal.
+        click.echo(text.encode(), nl=False)
         return
     with result_file(path) as file:
         file.write(text.encode())
