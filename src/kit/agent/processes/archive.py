@@ -94,14 +94,15 @@ class Archive:
 
     def _rest(self, source: _Source) -> None:
         """Look again in a while; the pipe has room for what comes until then."""
-        if source.pipe in self._sources and not source.resting:
+        if self._sources.get(source.pipe) is source and not source.resting:
             source.resting = True
             self._loop.unwatch(source.pipe)
             self._loop.after(_INTERVAL_S, lambda: self._wake(source))
 
     def _wake(self, source: _Source) -> None:
         source.resting = False
-        if source.pipe in self._sources:
+        # Another worker's pipe may have its number by now.
+        if self._sources.get(source.pipe) is source:
             self._loop.watch(source.pipe, lambda: self._ready(source))
 
     def _read(self, source: _Source) -> bool:
