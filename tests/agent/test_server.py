@@ -27,7 +27,8 @@ QUICK = Limits(message_s=0.3, unread_s=0.3, connections=20)
 
 @pytest.fixture
 def agent(short_tmp: Path) -> Iterator[Running]:
-    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=Options(limits=QUICK)) as running:
+    options = Options(limits=QUICK)
+    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=options) as running:
         yield running
 
 
@@ -118,6 +119,25 @@ def test_messages_sent_ahead_are_answered_in_order(agent: Running) -> None:
     assert {answer[0] for answer in got[2::3]} == {wire.IDENTITIES_ANSWER}
 
 
+def test_what_is_quick_does_not_wait_behind_all_that_is_slow(short_tmp: Path) -> None:
+    crowd, each = 15, 4
+    options = Options(limits=QUICK, workers=1)
+    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=options) as agent:
+        slow, quick = sign_request(agent, "rsa-4096", 0x0804), sign_request(agent, "p-256", 0x0403)
+        others = [connect(agent) for _ in range(crowd)]
+        with connect(agent) as peer, AgentClient(agent.socket_path) as client:
+            client.status()
+            for other in others:
+                other.sendall(slow * each)
+            for _ in range(20):
+                peer.sendall(quick)
+                assert len(answers(peer, 1)) == 1
+            assert client.find("rsa-4096").signed < crowd * each, "each went before nearly all of them"
+        for other in others:
+            assert len(answers(other, each)) == each
+            other.close()
+
+
 def test_a_client_that_reads_no_answers_is_ended_and_costs_no_one(agent: Running) -> None:
     sign_request(agent, "p-256", 0x0403)
     with connect(agent) as peer, connect(agent) as other:
@@ -170,20 +190,18 @@ def test_a_newcomer_beyond_the_limit_is_turned_away_and_old_ones_are_served(agen
         assert client.status().rejected >= 1
 
 
-def test_without_descriptors_left_the_old_client_is_served_and_later_a_new_one(agent: Running) -> None:
+def test_without_descriptors_left_old_clients_are_served_and_later_the_new_one(agent: Running) -> None:
+    limit = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
     with AgentClient(agent.socket_path, timeout_s=20) as client:
         client.status()
-        # Some more than it has already: the log, the pipes, the client.
-        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (14, 14))
-        peers = [connect(agent) for _ in range(8)]
-        for _ in range(20):
-            assert client.status().pid == agent.pid
-        assert client.status().connections < 8
-        for peer in peers:
-            peer.close()
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (3, limit[1]))  # those it has already
         with connect(agent) as late:
             late.sendall(LIST)
+            for _ in range(20):
+                assert client.status().accepted == 1
+            resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, limit)
             assert answers(late, 1) == [NO_KEYS]
+        assert client.status().accepted == 2
 
 
 def test_a_key_that_is_made_keeps_nobody_waiting(agent: Running) -> None:
