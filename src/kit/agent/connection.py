@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 
-from kit.agent.operations import Client
+from kit.agent.uses import Client
 from kit.core.framing import PREFIX, FrameReader
 
 # Longer than a request to sign, and all that is read ahead.

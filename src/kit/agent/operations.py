@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from kit.agent import policy
 from kit.agent.answers import Refused
@@ -32,10 +31,8 @@ from kit.agent.processes.tallies import (
     count_time,
 )
 from kit.agent.schemes import KeyType, Scheme
+from kit.agent.uses import Client, Use
 from kit.core.errors import KitError, Unavailable, UsageError
-
-if TYPE_CHECKING:
-    from kit.agent.repeats import Repeat
 
 # P-256 and Ed25519 take 30 µs, less than another round through the loop is worth; P-384 takes 350 µs.
 _QUICK_BITS = 256
@@ -56,35 +53,6 @@ class Audit(Protocol):
     def record(self, act: Act) -> None: ...
 
     def flush(self) -> None: ...
-
-
-@dataclass(eq=False, slots=True)
-class Client:
-    """Whom an operation is for; `slot` is where the supervisor keeps account of the connection."""
-
-    peer: Peer
-    slot: int
-    admin: bool
-    repeats: list[Repeat] = field(default_factory=list)  # what it asked of late
-
-
-class Use(NamedTuple):
-    """A use of a key that its purposes permit; `run` is given the content."""
-
-    client: Client
-    entry: Entry
-    event: str
-    purpose: str
-    scheme: str
-    quick: bool
-    run: Callable[[bytes], bytes]
-    generation: int
-
-    def act(self, result: str, begun_ns: int) -> Act:
-        """Its line in the audit log, if it ends now."""
-        peer, entry, us = self.client.peer, self.entry, (time.perf_counter_ns() - begun_ns) // 1000
-        now_ns, event, purpose = time.time_ns(), self.event, self.purpose
-        return Act(now_ns, event, entry.name, purpose, self.scheme, peer.uid, peer.pid, peer.name, result, us)
 
 
 class Operations:

@@ -9,30 +9,12 @@ lifetime of a key, its rate and its confirmation are looked at each time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from kit.agent.content import open_end
-from kit.agent.operations import Client, Use
+from kit.agent.uses import Client, Repeat, Use
 
 # One process uses a key or two, each in a version of TLS or two.
 _REMEMBERED = 8
-
-
-class Repeat(NamedTuple):
-    """A request that was permitted: what has to stand where, and how it is answered."""
-
-    size: int
-    start: bytes
-    end: bytes
-    content_at: int
-    use: Use
-    answer: Callable[[bytes], bytearray]
-
-    def fits(self, message: bytearray) -> bool:
-        return len(message) == self.size and message.startswith(self.start) and message.endswith(self.end)
-
-    def content(self, message: bytearray) -> bytes:
-        return bytes(message[self.content_at : self.size - len(self.end)])
 
 
 def remember(message: bytearray, content: bytes, use: Use, answer: Callable[[bytes], bytearray]) -> None:

@@ -21,11 +21,12 @@ from typing import Any, Protocol
 from kit.agent.connection import Closed, Connection
 from kit.agent.fault import place
 from kit.agent.later import Get, Later, Wait
-from kit.agent.operations import Client, Log
+from kit.agent.operations import Log
 from kit.agent.processes.recorder import Recorder
 from kit.agent.processes.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies
 from kit.agent.service import Service
 from kit.agent.startup import Limits
+from kit.agent.uses import Client
 from kit.core.errors import ProtocolError, Unavailable
 
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT

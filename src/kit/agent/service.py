@@ -14,11 +14,12 @@ from kit.agent import answers, extension, wire
 from kit.agent.answers import Locked, NotAdministrator
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait, then
-from kit.agent.operations import Client, Operations
+from kit.agent.operations import Operations
 from kit.agent.processes import messages
-from kit.agent.repeats import Repeat, recall, remember
+from kit.agent.repeats import recall, remember
 from kit.agent.schemes import BY_NAME, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType, Scheme
 from kit.agent.state import State
+from kit.agent.uses import Client, Repeat
 from kit.core.errors import KitError, Unavailable, UsageError
 from kit.core.framing import frame
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from kit.agent.extension import Measure
 from kit.agent.fault import place
 from kit.agent.holding import Holding
-from kit.agent.operations import Client, Operations
+from kit.agent.operations import Operations
 from kit.agent.processes import messages
 from kit.agent.processes.channel import Channel, ChannelClosed
 from kit.agent.processes.questions import Questions
@@ -26,6 +26,7 @@ from kit.agent.processes.tallies import CLOSED, PID, SERVED
 from kit.agent.server import Server, Surroundings, Wakes
 from kit.agent.service import Service
 from kit.agent.state import State
+from kit.agent.uses import Client
 from kit.core.errors import KitError
 from kit.core.process import die_with_parent, name_process
 from kit.core.sandbox.confine import seal
