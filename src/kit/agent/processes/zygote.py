@@ -97,7 +97,7 @@ class Zygote:
         self, supervisor: Channel, shared: Shared, audit: int, log_pipe: int, measures: tuple[Measure, ...]
     ) -> None:
         self._supervisor, self._shared, self._measures = supervisor, shared, measures
-        self._kept_descriptors = {supervisor.fileno(), audit, log_pipe}
+        self._log_pipe = log_pipe
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
         self._deferred: deque[tuple[_Worker, bytearray]] = deque()
@@ -201,14 +201,11 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             to_supervisor, to_zygote, _, audit = descriptors
-            _close_others({to_supervisor, to_zygote, audit, *self._kept_for_workers()})
+            _close_others({to_supervisor, to_zygote, audit, self._log_pipe})
             ends = worker.Ends(adopt(to_supervisor), adopt(to_zygote), audit)
             worker.run(index, ends, self._authority.holding, self._shared, self._measures)
         finally:
             os._exit(status)
-
-    def _kept_for_workers(self) -> set[int]:
-        return self._kept_descriptors - {self._supervisor.fileno()}
 
     def _read_worker(self, one: _Worker) -> None:
         try:
