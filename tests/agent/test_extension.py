@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -10,31 +10,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.agent import extension
+from kit.agent.config.values import PEERS_LIMIT
 from kit.agent.encoding import Buffer, Reader, string, uint32
 from kit.agent.extension import (
     KEYS_LIMIT,
     Add,
+    AgentMetrics,
     AgentStatus,
     Decrypt,
     Done,
     Failure,
     Generate,
+    GetMetrics,
+    GetPeers,
     GetStatus,
     KeyList,
+    KeyMetrics,
     KeyRecord,
     List,
     Measure,
+    PeerList,
+    PeerRecord,
     Plaintext,
+    Process,
+    Reload,
+    Reloaded,
+    ReloadReport,
     Remove,
     Sign,
     Signature,
     Status,
     Stop,
 )
+from kit.agent.peers import Allowed, spelled
 from kit.core.errors import ProtocolError
 
-RECORD = KeyRecord("mail", "p-256", b"spki", b"blob", ("tls-server", "csr"), 1, 2, 3, 4, 5)
-STATUS = AgentStatus("0.1", 17, 1, False, 1, 2, 3, 4, 5, 6, 7, 8, 9, (Measure("core dumps", "applied", ""),))
+RECORD = KeyRecord(
+    "mail", "p-256", b"spki", b"blob", ("tls-server", "csr"), 1, 2, 3, 4, 5, ("uid:0", "gid:8")
+)
+PROCESSES = (Process("supervisor", 17, 0), Process("worker", 19, 2))
+MEASURES = (Measure("core dumps", "applied", ""),)
+STATUS = AgentStatus("0.1", 17, 1, False, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "journal", PROCESSES, MEASURES)
+USED = KeyMetrics(b"k" * 32, "mail", "p-256", 0, 1, 2, 3, 4, (5, 2**64 - 1))
+METRICS = AgentMetrics("0.1", 17, 1, True, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, (50, 100), (USED, USED))
+PEER = PeerRecord(1000, 4321, "postfix/smtpd", 5, 1, 2, 3, 4)
 REQUESTS = [
     Sign(b"k" * 32, 0x0804, "tls-server", b"content"),
     Decrypt(b"k" * 32, b"ciphertext"),
@@ -45,6 +64,9 @@ REQUESTS = [
     Remove(b"k" * 32),
     GetStatus(),
     Stop(),
+    Reload(),
+    GetMetrics(),
+    GetPeers(),
 ]
 ANSWERS = [
     Signature(b"signature"),
@@ -53,6 +75,9 @@ ANSWERS = [
     KeyList((RECORD, RECORD)),
     Done(),
     STATUS,
+    ReloadReport((Reloaded("mail", "failed", "no such file"), Reloaded("web", "kept", ""))),
+    METRICS,
+    PeerList((PEER,)),
 ]
 
 
@@ -118,12 +143,45 @@ def test_names_are_all_of_kit_and_told_apart() -> None:
     assert all(name.endswith("@kit") for name in extension.NAMES)
 
 
-def test_a_list_is_bounded() -> None:
-    longest = KeyList((RECORD,) * KEYS_LIMIT)
-    assert extension.parse_answer(KeyList, Reader(joined(extension.encode_answer(longest)))) == longest
-    for count in (KEYS_LIMIT + 1, 0xFFFFFFFF):
+LONGEST = [
+    KeyList((RECORD,) * KEYS_LIMIT),
+    ReloadReport((Reloaded("mail", "kept", ""),) * 2 * KEYS_LIMIT),
+    PeerList((PEER,) * 1024),
+]
+
+
+@pytest.mark.parametrize("longest", LONGEST, ids=lambda answer: type(answer).__name__)
+def test_a_list_is_bounded(longest: Any) -> None:
+    kind: Any = type(longest)
+    assert extension.parse_answer(kind, Reader(joined(extension.encode_answer(longest)))) == longest
+    (row_list,) = vars(longest).values()
+    for count in (len(row_list) + 1, 0xFFFFFFFF):
         with pytest.raises(ProtocolError, match=f"a list of {count}"):
-            extension.parse_answer(KeyList, Reader(b"\x00" + uint32(count)))
+            extension.parse_answer(kind, Reader(b"\x00" + uint32(count)))
+
+
+def test_a_row_of_counts_is_whole_numbers() -> None:
+    whole = joined(extension.encode_answer(METRICS))
+    bounds = string(b"".join(n.to_bytes(8, "big") for n in METRICS.bounds_us))
+    assert bounds in whole
+    with pytest.raises(ProtocolError, match="counts in 15 bytes"):
+        extension.parse_answer(AgentMetrics, Reader(whole.replace(bounds, string(bounds[4:-1]))))
+
+
+def test_the_peers_of_a_key_are_listed_however_many_a_configuration_names() -> None:
+    peers = spelled(Allowed(frozenset(range(2**32 - 2, 2**32 - 2 - PEERS_LIMIT, -1)), frozenset()))
+    answer = KeyList((replace(RECORD, peers=peers),))
+    assert extension.parse_answer(KeyList, Reader(joined(extension.encode_answer(answer)))) == answer
+
+
+@pytest.mark.parametrize("why", ["x" * 9000, "ü" * 9000, "a" + "💣" * 500, "\udc80 is no path"])
+def test_a_text_for_people_is_cut_to_what_a_client_reads(why: str) -> None:
+    report = ReloadReport((Reloaded("mail", "failed", why),))
+    answer = extension.parse_answer(ReloadReport, Reader(joined(extension.encode_answer(report))))
+    assert isinstance(answer, ReloadReport)
+    got = answer.keys[0].why
+    assert got == why.encode(errors="replace").decode()[: len(got)]
+    assert len(got.encode()) > 396 or len(got) == len(why)
 
 
 def test_a_text_is_bounded_and_utf_8() -> None:
@@ -150,7 +208,8 @@ def test_a_status_that_there_is_not_is_a_protocol_error() -> None:
 
 
 def test_every_field_has_its_wire_type() -> None:
-    for kind in {type(message) for message in (*REQUESTS, *ANSWERS)} | {KeyRecord, Measure}:
+    rows = {KeyRecord, Measure, Process, Reloaded, KeyMetrics, PeerRecord}
+    for kind in {type(message) for message in (*REQUESTS, *ANSWERS)} | rows:
         assert all("type" in field.metadata for field in fields(kind))
 
 
@@ -170,6 +229,7 @@ names = st.lists(
             st.binary(),
             names.map(tuple),
             *[st.integers(0, 2**64 - 1)] * 5,
+            names.map(tuple),
         ),
         max_size=4,
     )

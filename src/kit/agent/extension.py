@@ -12,7 +12,20 @@ from enum import IntEnum
 from typing import ClassVar, TypeVar
 
 from kit.agent.encoding import Buffer, Reader, string
-from kit.agent.fields import counts, flag, names, number32, number64, octets, read, rows, secret, text, write
+from kit.agent.fields import (
+    counts,
+    flag,
+    names,
+    number32,
+    number64,
+    octets,
+    read,
+    remark,
+    rows,
+    secret,
+    text,
+    write,
+)
 from kit.core.errors import ProtocolError
 
 KEYS_LIMIT = 256
@@ -169,7 +182,7 @@ class Measure:
 
     measure: str = text()
     state: str = text()
-    detail: str = text()
+    detail: str = remark()
 
 
 @dataclass(frozen=True)
@@ -187,7 +200,7 @@ class Reloaded:
 
     key_name: str = text()
     result: str = text()
-    why: str = text()
+    why: str = remark(400)  # so that a report on all keys, those before and after, is one message
 
 
 @dataclass(frozen=True)
@@ -263,7 +276,7 @@ class AgentStatus:
     malformed: int = number64()
     rejected: int = number64()  # connections of other users, and those beyond the limit
     restarts: int = number64()  # of workers
-    audit: str = text()  # where the audit log goes, and whether it does; "" for nowhere
+    audit: str = remark()  # where the audit log goes, and whether it does; "" for nowhere
     processes: tuple[Process, ...] = rows(Process, KEYS_LIMIT)
     measures: tuple[Measure, ...] = rows(Measure, KEYS_LIMIT)
 

@@ -15,6 +15,8 @@ from kit.agent.encoding import Buffer, Reader, string, uint32, uint64
 from kit.core.errors import ProtocolError
 
 _T = TypeVar("_T")
+# Who may use a key is the longest list of names: 256 of "uid:4294967294".
+_TEXT, _NAMES = 1024, 4096
 
 
 class _WireType(NamedTuple):
@@ -37,7 +39,12 @@ def secret() -> Any:
 
 
 def text() -> Any:
-    return _field(lambda r: r.text(1024), lambda v: [string(v)])
+    return _field(lambda r: r.text(_TEXT), lambda v: [string(v)])
+
+
+def remark(limit: int = _TEXT) -> Any:
+    """A text for people, of any length when it is written: what exceeds the limit is cut off."""
+    return _field(lambda r: r.text(_TEXT), lambda v: [string(_cut(v, limit))])
 
 
 def number32() -> Any:
@@ -54,7 +61,7 @@ def flag() -> Any:
 
 def names() -> Any:
     """RFC 4251's name-list."""
-    return _field(lambda r: _split(r.text(1024)), lambda v: [string(",".join(v))])
+    return _field(lambda r: _split(r.text(_NAMES)), lambda v: [string(",".join(v))])
 
 
 def numbers() -> Any:
@@ -91,6 +98,11 @@ def _columns(kind: Any) -> tuple[tuple[str, _WireType], ...]:
 @cache
 def _readers(kind: Any) -> tuple[_WireType, ...]:
     return tuple(wire_type for _, wire_type in _columns(kind))
+
+
+def _cut(text: str, limit: int) -> bytes:
+    """Between two characters; a file's name may hold some that UTF-8 has not."""
+    return text.encode(errors="replace")[:limit].decode(errors="ignore").encode()
 
 
 def _split(text: str) -> tuple[str, ...]:

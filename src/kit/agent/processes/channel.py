@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 from kit.agent.encoding import Buffer
 
-# A key of RSA's largest size with its names is 8 KiB; the answer to a list of clients has the most.
-MESSAGE_LIMIT = 128 * 1024
+# A report on 256 keys that cannot be loaded, in place of 256 others, has the most.
+MESSAGE_LIMIT = 256 * 1024
 _DESCRIPTORS = 8
 _ROOM = 1024 * 1024
 _SEND_S = 5.0

@@ -45,7 +45,7 @@ class Configured:
             self._named.append(Reloaded(rule.key_name, result, ""))
         except KitError as error:
             old = ", and the key stays as it was" if rule.key_name in self._keys else ""
-            self._named.append(Reloaded(rule.key_name, "failed", f"{error}{old}"[:1000]))
+            self._named.append(Reloaded(rule.key_name, "failed", f"{error}{old}"))
 
     def keep(self) -> Kept:
         """Forget what the configuration does not name any more; what became of each key."""

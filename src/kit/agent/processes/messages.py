@@ -11,7 +11,20 @@ from typing import Any
 
 from kit.agent.encoding import Buffer, Reader
 from kit.agent.extension import Measure, PeerRecord, Reloaded
-from kit.agent.fields import flag, names, number32, number64, numbers, octets, read, rows, secret, text, write
+from kit.agent.fields import (
+    flag,
+    names,
+    number32,
+    number64,
+    numbers,
+    octets,
+    read,
+    remark,
+    rows,
+    secret,
+    text,
+    write,
+)
 from kit.agent.peers import Allowed, Peer
 from kit.core.errors import ProtocolError
 
@@ -31,8 +44,8 @@ class Ready:
 class Failed:
     """Zygote: cannot start; what KitError carries."""
 
-    error: str = text()
-    hint: str = text()
+    error: str = remark()
+    hint: str = remark()
     exit_status: int = number32()
 
 
@@ -78,7 +91,7 @@ class Load:
     burst: int = number32()
     confirm: bool = flag()
     spki: bytes = octets()  # the certificate's, which the key must fit; empty for none
-    error: str = text()
+    error: str = remark()
 
 
 @dataclass(frozen=True)

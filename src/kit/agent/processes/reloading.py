@@ -70,7 +70,7 @@ class Reloading:
             rule.burst,
             bool(rule.confirm),
             spki,
-            error[:1000],
+            error,
         )
         try:
             self._zygote.send(messages.encode(load), [descriptor] if descriptor >= 0 else [])
