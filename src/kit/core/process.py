@@ -62,10 +62,10 @@ def not_dumpable() -> None:
     undumpable(linux.call)
 
 
-def die_with_parent(parent: int) -> None:
-    """Get SIGTERM when the parent's thread that started this process ends; end now if it did already."""
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Get this signal when the parent's thread that started this process ends; end now if it did already."""
     if sys.platform == "linux":
-        prctl(linux.call, linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(linux.call, linux.PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         raise SystemExit(1)
 

@@ -104,7 +104,7 @@ def _make(make: Make, writing: int, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        die_with_parent(parent)
+        die_with_parent(parent, signal.SIGKILL)
         der: Buffer = make()
         while der:
             der = memoryview(der)[os.write(writing, der) :]

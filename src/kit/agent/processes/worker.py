@@ -54,7 +54,8 @@ def run(index: int, ends: Ends, holding: Holding, shared: Shared, measures: tupl
     status = 1
     try:
         name_process(f"kit-worker-{index}")
-        die_with_parent(shared.zygote)
+        # Not SIGTERM, which a process that is stopped would not get: it holds keys.
+        die_with_parent(shared.zygote, signal.SIGKILL)
         wakes = Wakes()
         sealed = tuple(Measure(m.name, m.state, m.detail) for m in seal(shared.settings.plan))
         server = _server(index, ends, holding, shared, _Sealed(wakes, _merged(measures, sealed)))
@@ -145,7 +146,6 @@ class _Told:
 
 
 def _catch_signals(server: Server, wakes: Wakes) -> None:
-    """SIGTERM is the zygote's death, too."""
     signal.set_wakeup_fd(wakes.write_fd, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.ask_to_stop())
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):

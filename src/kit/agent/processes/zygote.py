@@ -63,12 +63,12 @@ def run(supervisor: Channel, shared: Shared, audit: int, log_pipe: int) -> NoRet
     status = 1
     try:
         name_process("kit-zygote")
-        die_with_parent(shared.supervisor)
+        die_with_parent(shared.supervisor, signal.SIGKILL)
         _close_others({supervisor.fileno(), audit, log_pipe})
         shared = replace(shared, zygote=os.getpid())
         _warm_up()
         measures = tuple(Measure(m.name, m.state, m.detail) for m in confine(shared.settings.plan))
-        die_with_parent(shared.supervisor)  # a change of the user forgets it
+        die_with_parent(shared.supervisor, signal.SIGKILL)  # a change of the user forgets it
         zygote = Zygote(supervisor, shared, audit, log_pipe, measures)
         supervisor.send(messages.encode(messages.Ready(measures)))
         zygote.run()
