@@ -379,7 +379,7 @@ def test_the_eeg_library_loads_lightly() -> None:
 
 
 def test_the_process_that_holds_the_keys_loads_no_more_than_signing_takes() -> None:
-    loaded = _loaded("import kit.agent.process")
+    loaded = _loaded("import kit.agent.processes.supervisor")
     foreign = {"click", "rich", "asyncio", "ssl", "cffi", "cryptography.x509", "subprocess", "logging"}
     assert loaded & foreign == set()
     assert [

@@ -15,7 +15,7 @@ from types import TracebackType
 from kit.agent.client import AgentClient
 from kit.agent.config.settings import JOURNAL, STANDARD_OUTPUT
 from kit.agent.startup import LINE_LIMIT, Configuration, Limits, Report
-from kit.core.errors import Unavailable
+from kit.core.errors import NotPermitted, Unavailable
 from kit.core.paths import agent_socket
 
 START_LIMIT_S = 30.0
@@ -117,27 +117,7 @@ def start_agent(
     `prepare` gets a client, to add keys; if it raises, the agent is stopped and the error goes on.
     """
     options = options or Options()
-    # The kernel ties the child to the thread that starts it: another thread than the first may end sooner.
-    tied = not detach and threading.current_thread() is threading.main_thread()
-    configuration = Configuration(
-        usual_socket=agent_socket(None),
-        socket_path=agent_socket(socket_path) if socket_path else "",
-        starter=os.getuid(),
-        detach=detach,
-        parent=os.getpid() if tied else 0,
-        log_path=str(Path(log_path).absolute()) if log_path else "",
-        limits=options.limits,
-        config_path=str(Path(options.config).absolute()) if options.config else "",
-        user=options.user,
-        workers=options.workers,
-        sandbox=options.sandbox,
-        audit=_target(options.audit),
-        audit_strict=options.audit_strict,
-        listening=options.listening,
-        notify=options.notify,
-        watchdog_s=options.watchdog_s,
-        environment={name: os.environ[name] for name in _FOR_CONFIRMATION if name in os.environ},
-    )
+    configuration = _configuration(socket_path, log_path, options, detach=detach)
     running = _start(configuration, wipe_memory=options.wipe_memory)
     if prepare:
         try:
@@ -147,6 +127,48 @@ def start_agent(
             running.stop()
             raise
     return running
+
+
+def _configuration(
+    socket_path: str | None, log_path: str, options: Options, *, detach: bool
+) -> Configuration:
+    # The kernel ties the child to the thread that starts it: another thread than the first may end sooner.
+    tied = not detach and threading.current_thread() is threading.main_thread()
+    return Configuration(
+        usual_socket="" if socket_path else _usual_socket(options.config),
+        socket_path=agent_socket(socket_path) if socket_path else "",
+        starter=os.getuid(),
+        detach=detach,
+        parent=os.getpid() if tied else 0,
+        log_path=_absolute(log_path),
+        limits=options.limits,
+        config_path=_absolute(options.config),
+        user=options.user,
+        workers=options.workers,
+        sandbox=options.sandbox,
+        audit=options.audit if options.audit in (STANDARD_OUTPUT, JOURNAL) else _absolute(options.audit),
+        audit_strict=options.audit_strict,
+        listening=options.listening,
+        notify=options.notify,
+        watchdog_s=options.watchdog_s,
+        environment={name: os.environ[name] for name in _FOR_CONFIRMATION if name in os.environ},
+    )
+
+
+def _usual_socket(config: str) -> str:
+    """Where the agent listens if its configuration does not say; "" if that place is no good, either."""
+    try:
+        return agent_socket(None)
+    except NotPermitted:
+        # What others put into a common directory must not keep an agent that has its own from starting.
+        if config:
+            return ""
+        raise
+
+
+def _absolute(path: str) -> str:
+    """A path that means the same in the agent's directory."""
+    return str(Path(path).absolute()) if path else ""
 
 
 def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
@@ -177,11 +199,6 @@ def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
     ours.close()
     child.wait()  # it was the agent's parent for a moment
     return Running(report.pid, report.socket_path, None, ours)
-
-
-def _target(audit: str) -> str:
-    """A path that means the same in the agent's directory; a word is no path."""
-    return audit if audit in ("", STANDARD_OUTPUT, JOURNAL) else str(Path(audit).absolute())
 
 
 def _exchange(line: socket.socket, configuration: Configuration) -> Report:

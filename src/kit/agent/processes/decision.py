@@ -10,7 +10,7 @@ from kit.agent.config.settings import STANDARD_OUTPUT
 from kit.agent.config.settings import Settings as File
 from kit.agent.processes.settings import Settings
 from kit.agent.startup import Configuration, Limits
-from kit.core.errors import NotPermitted, UsageError
+from kit.core.errors import NotPermitted, Unavailable, UsageError
 from kit.core.sandbox.plan import Level, Plan, User
 
 # A system's account for the agent, if there is one.
@@ -58,7 +58,13 @@ def decide(asked: Configuration, file: File, descriptors: int) -> Settings:
 
 def place(asked: Configuration, file: File) -> Place:
     """The socket; other users reach it only where the configuration says so."""
-    return Place(asked.socket_path or file.socket or asked.usual_socket, file.socket_mode, file.socket_group)
+    path = asked.socket_path or file.socket or asked.usual_socket
+    if not path:
+        raise Unavailable(
+            "there is no good place for the agent's socket",
+            hint="say where by --socket, or in the configuration",
+        )
+    return Place(path, file.socket_mode, file.socket_group)
 
 
 def _level(name: str, *, confirmed: bool) -> Level:
