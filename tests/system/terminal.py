@@ -42,6 +42,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the window another size."""
+        termios.tcsetwinsize(self._master, (lines, columns))
+
     def end(self) -> int:
         """Read until it ends; the exit status."""
         end = time.monotonic() + 20

@@ -9,7 +9,6 @@ import resource
 import signal
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from kit.agent.errors import KeyRefused
 from kit.agent.forms import key_id
 from tests.agent.samples import TLS_1_3_HEAD
 from tests.system.agents import KIT, Agent, running_agent
+from tests.system.stranger import ask_as_stranger
 from tests.system.terminal import at_terminal
 
 CONTENT = TLS_1_3_HEAD + bytes(32)
@@ -213,39 +213,3 @@ def test_a_terminal_does_not_obey_the_name_of_a_key(agent: Agent) -> None:
 def test_whoever_may_only_use_a_key_is_told_so(short_tmp: Path) -> None:
     status, err = ask_as_stranger(short_tmp, "metrics")
     assert (status, err) == (77, "kit: error: only an administrator of the agent may ask for this\n")
-
-
-def ask_as_stranger(directory: Path, *arguments: str) -> tuple[int, str]:
-    """What becomes of `kit agent …` when it is run by a user who is no administrator of the agent."""
-    stranger = 65534
-    key = directory / "key.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
-    config = directory / "agent.toml"
-    config.write_text(f'[keys.web]\nfile = "{key}"\npurposes = ["tls-server"]\npeers = ["uid:{stranger}"]\n')
-    with running_agent(directory, "--config", str(config)) as agent:
-        directory.chmod(0o711)
-        Path(agent.socket).chmod(0o666)
-        reading, writing = os.pipe()
-        if not (child := os.fork()):
-            _run_as(stranger, agent.socket, arguments, writing)
-        os.close(writing)
-        with os.fdopen(reading) as err:
-            said = err.read()
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
-
-
-def _run_as(user: int, socket: str, arguments: tuple[str, ...], err: int) -> None:
-    """In the child: imports come first, since root's files may be out of a stranger's reach."""
-    status = 99
-    try:
-        import kit.agent.client
-        import kit.agent.metrics
-        import kit.agent.rates  # noqa: F401
-        from kit.cli.main import root
-
-        os.setresuid(user, user, user)
-        sys.stderr = os.fdopen(err, "w")
-        status = root.main(["agent", *arguments, "--socket", socket], prog_name="kit")
-        sys.stderr.flush()
-    finally:
-        os._exit(status)

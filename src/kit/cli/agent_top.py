@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from itertools import count as count_from
 from typing import TYPE_CHECKING
 
@@ -47,27 +46,26 @@ def top(output: Output, socket: str | None, interval_s: float, count: int | None
         _watch(client, _Show(output, screen), interval_s, count)
 
 
-@dataclass(frozen=True)
 class _Show:
     """Where views go."""
 
-    output: Output
-    screen: Screen
+    def __init__(self, output: Output, screen: Screen) -> None:
+        self._output, self._screen = output, screen
+        self._size = screen.size
+        self.watched = bool(screen.size) and not output.as_json
 
     def view(self, view: View | Away) -> None:
-        if self.output.as_json:
-            self.output.record(fields(view))
+        self._size = self._screen.size
+        if self._output.as_json:
+            self._output.record(fields(view))
         else:
-            size = self.screen.size
-            self.screen.draw(blocks(view, size.lines if size else None))
+            self._screen.draw(blocks(view, self._size.lines if self._size else None))
 
     def wait(self, until_s: float, view: View | Away) -> None:
         """Till then; whoever gives the screen another size sees the view at once."""
-        size = self.screen.size
         while (left_s := until_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _LOOK_S))
-            if size and size != self.screen.size:
-                size = self.screen.size
+            if self.watched and self._size != self._screen.size:
                 self.view(view)
 
 
@@ -76,7 +74,7 @@ def _watch(client: AgentClient, show: _Show, interval_s: float, count: int | Non
     first = _read(client)
     before: Reading | None = first
     view: View | Away = _compared(None, first)
-    if show.screen.size and not show.output.as_json:
+    if show.watched:
         show.view(view)  # a person should not look at nothing for an interval
     next_s = first.at_s
     for _ in range(count) if count else count_from():

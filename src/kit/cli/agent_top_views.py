@@ -43,7 +43,7 @@ class Away:
 def blocks(view: View | Away, lines: int | None) -> Sequence[Block]:
     """For a person; so many lines are on the screen, None for no limit."""
     if isinstance(view, Away):
-        return [f"{printable(view.why)}; waiting for it"]
+        return ["waiting for the agent", printable(view.why)]
     keys, peers = view.rates.keys, view.rates.peers
     shown = _fitting(len(keys), len(peers), lines)
     key_rows = [_key_row(key, view) for key in keys[: shown[0]]]
