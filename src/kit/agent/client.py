@@ -5,6 +5,7 @@ Every thread of every process has a connection of its own, so an answer never me
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -30,8 +31,10 @@ from kit.core.paths import running_agent_socket
 
 _Answer = TypeVar("_Answer", bound=extension.Answer)
 # What may take longer than a signature, whatever the client's time limit: an RSA key of 8192 bits takes a
-# minute to make, and wrong guesses before this one delay an unlock.
-_GENERATE_S, _ADD_S, _UNLOCK_S = 300.0, 30.0, 60.0
+# minute to make, a change has to reach every worker, and wrong guesses before this one delay an unlock.
+_GENERATE_S, _CHANGE_S, _UNLOCK_S = 300.0, 30.0, 60.0
+# A new connection may have gone to a process of the agent that was about to end; the next goes to another.
+_FRESH_LIMIT = 3
 
 
 class AgentClient:
@@ -78,10 +81,11 @@ class AgentClient:
     ) -> KeyRecord:
         """Hand over a private key (DER of PKCS#8, PKCS#1 or SEC 1); the caller wipes `der`."""
         request = extension.Add(name, tuple(purposes), lifetime_s, memoryview(der))
-        return _only(self._ask(request, extension.KeyList, repeatable=False, at_least_s=_ADD_S))
+        return _only(self._ask(request, extension.KeyList, repeatable=False, at_least_s=_CHANGE_S))
 
     def remove(self, key_id: bytes) -> None:
-        self._ask(extension.Remove(key_id), extension.Done, repeatable=False)
+        request = extension.Remove(key_id)
+        self._ask(request, extension.Done, repeatable=False, at_least_s=_CHANGE_S)
 
     def status(self) -> AgentStatus:
         return self._ask(extension.GetStatus(), extension.AgentStatus)
@@ -103,7 +107,7 @@ class AgentClient:
     def reload(self) -> tuple[extension.Reloaded, ...]:
         """Have configuration and key files read again; what became of each key."""
         request = extension.Reload()
-        return self._ask(request, extension.ReloadReport, repeatable=False, at_least_s=_ADD_S).keys
+        return self._ask(request, extension.ReloadReport, repeatable=False, at_least_s=_CHANGE_S).keys
 
     def stop(self) -> None:
         """End the agent; on return its socket is free for another one."""
@@ -176,16 +180,23 @@ class AgentClient:
                 except Gone:
                     if not repeatable:
                         raise self._gone() from None
-            return self._fresh(question, deadline_s)
+            for _ in range(_FRESH_LIMIT - 1 if repeatable else 0):
+                with contextlib.suppress(Gone):
+                    return self._fresh(question, deadline_s)
+            return self._last(question, deadline_s)
         finally:
             question[:] = bytes(len(question))
 
     def _fresh(self, question: bytearray, deadline_s: float) -> bytearray:
+        """Ask on a new connection; raises Gone."""
         link = Link(self.socket_path, deadline_s)
         self._own.link = link
         self._links.add(link)
+        return self._once(link, question, deadline_s)
+
+    def _last(self, question: bytearray, deadline_s: float) -> bytearray:
         try:
-            return self._once(link, question, deadline_s)
+            return self._fresh(question, deadline_s)
         except Gone:
             raise self._gone() from None
 

@@ -99,24 +99,16 @@ class Team:
         return any(member.serving for member in self.members.values())
 
     def hand(self, client: socket.socket, peer: Peer, *, admin: bool) -> bool:
-        """Give the client to the worker that has the fewest; False where there is no room for it."""
-        serving = [member for member in self.members.values() if member.serving]
-        member = min(serving, key=self._load, default=None)
-        if not member:
-            return False
-        slot = self.slots.take(peer, member.index, time.time(), admin=admin)
-        if slot is None:
-            return False
-        told = messages.Client(slot, peer.uid, peer.gid, peer.groups, peer.pid, peer.name, admin)
-        if admin:
-            admit = messages.Admit(slot, member.index, peer.uid, peer.pid, peer.name)
-            self._zygote.send(messages.encode(admit))
-        try:
-            member.channel.send(messages.encode(told), [client.fileno()])
-        except ChannelClosed:
-            return False  # it died just now, and its client with it
-        self._handed[member.index] += 1
-        return True
+        """Give the client to the worker that has the fewest; False where nobody has room for it."""
+        while serving := [member for member in self.members.values() if member.serving]:
+            member = min(serving, key=self._load)
+            slot = self.slots.take(peer, member.index, time.time(), admin=admin)
+            if slot is None:
+                return False
+            if self._give(member, slot, client, peer, admin=admin):
+                return True
+            self._end(member)  # and the client goes to the next one
+        return False
 
     def forked(self, message: messages.Forked) -> None:
         member = self.members.get(message.index)
@@ -147,6 +139,19 @@ class Team:
         with contextlib.suppress(ChannelClosed):
             self._zygote.send(messages.encode(messages.Dismiss(slot)))
 
+    def _give(self, member: Member, slot: int, client: socket.socket, peer: Peer, *, admin: bool) -> bool:
+        """False where the worker died just now, or takes nothing any more."""
+        told = messages.Client(slot, peer.uid, peer.gid, peer.groups, peer.pid, peer.name, admin)
+        if admin:
+            admit = messages.Admit(slot, member.index, peer.uid, peer.pid, peer.name)
+            self._zygote.send(messages.encode(admit))
+        try:
+            member.channel.send(messages.encode(told), [client.fileno()])
+        except ChannelClosed:
+            return False
+        self._handed[member.index] += 1
+        return True
+
     def _load(self, member: Member) -> int:
         closed = int(self._tallies.row(member.index).cells[CLOSED])
         return max(0, self._handed[member.index] - closed)
@@ -165,8 +170,7 @@ class Team:
                 if not member.channel.receive(partial(self._by_worker, member)):
                     break
         except ChannelClosed:
-            member.serving = False
-            self._loop.unwatch(member.channel)  # the zygote tells how it ended
+            self._end(member)
         except ProtocolError:
             self._nonsense(member)
 
@@ -214,10 +218,16 @@ class Team:
 
     def _kill(self, member: Member, why: str) -> None:
         self._log.event("kill", worker=member.index, pid=member.pid, why=why)
+        self._end(member)
+
+    def _end(self, member: Member) -> None:
+        """Nothing more is heard of it or given to it; the zygote tells how it ended."""
         member.serving = False
         self._loop.unwatch(member.channel)
         if member.pid:
-            os.kill(member.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGKILL)
+        self.serving_changed()
 
 
 def _enlarge(pipe: int) -> None:
