@@ -159,10 +159,16 @@ class Client:
     errors: list[Exception] = field(default_factory=list)
 
 
-def signing(service: Activated, number: int = 8) -> Callable[[int], None]:
-    """A signature for the client of this number, over the connection that it has."""
+def signing(service: Activated, *, connected: bool, number: int = 8) -> Callable[[int], None]:
+    """A signature for the client of this number, over the connection that it has or over a new one."""
     key_id, own = service.fingerprint(), [service.client() for _ in range(number)]
-    return lambda index: own[index].sign(key_id, _ECDSA_SHA256, certificate_verify()) and None
+
+    def ask(index: int) -> None:
+        own[index].sign(key_id, _ECDSA_SHA256, certificate_verify())
+        if not connected:
+            own[index].close()
+
+    return ask
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.activated import Activated, activated, await_more, clients, signing
+from tests.system.activated import DEADLINE_S, Activated, activated, await_more, clients, signing
 from tests.system.agents import KIT
+from tests.system.serving import serving
 from tests.tls.authority import Authority, make_key
 
 
@@ -39,8 +42,19 @@ def _processes(service: Activated) -> dict[str, int]:
     return {"command": command, "supervisor": supervisor, "zygote": zygote, "worker": _child(zygote)}
 
 
-def test_a_restart_fails_no_client(service: Activated) -> None:
-    with clients(signing(service)) as made:
+def _handshakes(authority: Authority, port: int) -> Callable[[int], None]:
+    """A handshake that a client verifies, with a server whose key is the agent's."""
+    context = ssl.create_default_context(cafile=authority.ca_file)
+
+    def shake_hands(_index: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+            context.wrap_socket(client, server_hostname="localhost").close()
+
+    return shake_hands
+
+
+def _restarts_fail_nobody(service: Activated, ask: Callable[[int], None]) -> None:
+    with clients(ask) as made:
         await_more(made)
         for _ in range(3):
             service.restart(signal.SIGTERM)
@@ -48,11 +62,26 @@ def test_a_restart_fails_no_client(service: Activated) -> None:
     assert [one.errors for one in made] == [[]] * len(made)
 
 
+@pytest.mark.parametrize("connected", [True, False], ids=["one connection", "a new one each time"])
+def test_a_restart_fails_no_signature(service: Activated, connected: bool) -> None:
+    _restarts_fail_nobody(service, signing(service, connected=connected))
+
+
+def test_a_restart_fails_no_handshake(
+    service: Activated, authority: Authority, kit_program: str, short_tmp: Path
+) -> None:
+    handle = str(short_tmp / "web.handle")
+    command = [KIT, "agent", "handle", "web", "--output", handle, "--socket", service.socket]
+    subprocess.run(command, check=True, timeout=60)
+    with serving(kit_program, "--cert", str(service.leaf.chain), "--key", handle) as server:
+        _restarts_fail_nobody(service, _handshakes(authority, server.port))
+
+
 @pytest.mark.parametrize("role", ["command", "supervisor", "zygote"])
 def test_after_a_kill_the_clients_go_on_and_lost_at_most_what_they_were_asking(
     service: Activated, role: str
 ) -> None:
-    with clients(signing(service)) as made:
+    with clients(signing(service, connected=True)) as made:
         await_more(made)
         service.restart(signal.SIGKILL, _processes(service)[role])
         await_more(made)
