@@ -28,6 +28,7 @@ from kit.agent.processes.tallies import (
     REFUSED,
     SIGNED,
     Tallies,
+    count,
     count_time,
 )
 from kit.agent.schemes import KeyType, Scheme
@@ -146,14 +147,14 @@ class Operations:
                 self._check_current(use)
             result = use.run(content)
         except KitError:
-            self._row.cells[FAILED] += 1
+            count(self._row.cells, FAILED)
             self._audit.record(use.act("failed", begun_ns))
             raise
         act = use.act("done", begun_ns)
         self._audit.record(act)
         columns = self._row.key(use.entry.slot)
-        columns[SIGNED if use.event == "sign" else DECRYPTED] += 1
-        self._tallies.client(use.client.slot)[OPERATIONS] += 1
+        count(columns, SIGNED if use.event == "sign" else DECRYPTED)
+        count(self._tallies.client(use.client.slot), OPERATIONS)
         count_time(columns, act.microseconds)
         return result
 
@@ -163,8 +164,8 @@ class Operations:
             raise NoSuchKey("the key was changed while its use was waiting")
 
     def _refuse(self, use: Use, refusal: policy.Refusal, begun_ns: int) -> Refused:
-        self._row.key(use.entry.slot)[REFUSED] += 1
-        self._tallies.client(use.client.slot)[REFUSALS] += 1
+        count(self._row.key(use.entry.slot), REFUSED)
+        count(self._tallies.client(use.client.slot), REFUSALS)
         self._log.event("refuse", key=use.entry.name, purpose=refusal.purpose, why=refusal.why)
         self._audit.record(use.act("refused", begun_ns))
         return Refused(refusal)

@@ -23,7 +23,7 @@ from kit.agent.fault import place
 from kit.agent.later import Get, Later, Wait
 from kit.agent.operations import Log
 from kit.agent.processes.recorder import Recorder
-from kit.agent.processes.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies
+from kit.agent.processes.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies, count
 from kit.agent.service import Service
 from kit.agent.startup import Limits
 from kit.agent.uses import Client
@@ -133,7 +133,7 @@ class Server:
         peer = socket.socket(fileno=descriptor)
         peer.setblocking(False)
         self._accepted += 1
-        self._cells[SERVED] += 1
+        count(self._cells, SERVED)
         connection = Connection(peer, self._accepted, self._limits.message_bytes, client)
         self._connections.add(connection)
         self._clients[descriptor] = connection
@@ -194,7 +194,7 @@ class Server:
         except (Closed, ConnectionError):
             self._close(connection)
         except ProtocolError as error:
-            self._cells[MALFORMED] += 1
+            count(self._cells, MALFORMED)
             self._log.event("malformed", connection=connection.number, why=str(error))
             self._close(connection)
         except Exception as error:  # noqa: BLE001 - a bug costs one client; its text may hold content
@@ -316,7 +316,7 @@ class Server:
             return
         self._connections.discard(connection)
         self._waiting.discard(connection)
-        self._cells[CLOSED] += 1
+        count(self._cells, CLOSED)
         self._tallies.client(connection.client.slot)[GONE] = 1
         del self._clients[connection.socket.fileno()]
         if connection.interest:

@@ -14,7 +14,7 @@ from kit.agent.operations import Log
 from kit.agent.peers import Allowed, Peer
 from kit.agent.processes.identity import identify
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.tallies import ACCEPTED, REJECTED, Row
+from kit.agent.processes.tallies import ACCEPTED, REJECTED, Row, count
 from kit.agent.processes.team import Team
 
 _ACCEPT_AT_ONCE = 16
@@ -82,11 +82,11 @@ class Door:
             # Told at once, a client can do something; in the backlog it would hang. Old ones are served.
             self._reject(peer, "too many connections")
             return
-        self._cells[ACCEPTED] += 1
+        count(self._cells, ACCEPTED)
         self._team.hand(client, peer, admin=admin)
 
     def _reject(self, peer: Peer, why: str) -> None:
-        self._cells[REJECTED] += 1
+        count(self._cells, REJECTED)
         self._log.event("reject", uid=peer.uid, pid=peer.pid, why=why)
 
     def _pause(self, why: str) -> None:

@@ -72,10 +72,15 @@ class Row:
         return self.cells[begin : begin + _KEY_COLUMNS]
 
 
+def count(cells: memoryview, column: int, more: int = 1) -> None:
+    """Add; where the sum is more than a word, which only somebody else's number makes it, begin again."""
+    cells[column] = (cells[column] + more) & _WORD
+
+
 def count_time(key: memoryview, microseconds: int) -> None:
     """One more operation of that length, in a key's columns."""
-    key[MICROSECONDS] += microseconds
-    key[4 + bisect_left(BOUNDS_US, microseconds)] += 1
+    count(key, MICROSECONDS, microseconds)
+    count(key, 4 + bisect_left(BOUNDS_US, microseconds))
 
 
 def histogram(key: Sequence[int]) -> Sequence[int]:

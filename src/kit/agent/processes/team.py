@@ -20,7 +20,7 @@ from kit.agent.processes.channel import Channel, ChannelClosed, pair
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.restarts import Restarts
 from kit.agent.processes.slots import Slots
-from kit.agent.processes.tallies import CLOSED, RESTARTS, SERVED, Tallies
+from kit.agent.processes.tallies import CLOSED, RESTARTS, SERVED, Tallies, count
 from kit.core.errors import ProtocolError
 
 # What a pipe may hold while the supervisor is busy: 10,000 audit records. fcntl.h
@@ -128,7 +128,7 @@ class Team:
         if not self._restarts.allow(time.monotonic()):
             self.gave_up("too many workers ended within a minute")
             return
-        self._tallies.row(-1).cells[RESTARTS] += 1
+        count(self._tallies.row(-1).cells, RESTARTS)
         self.start(member.index)
 
     def tell_all(self, message: Any) -> None:
