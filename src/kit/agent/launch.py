@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -86,11 +87,13 @@ class Running:
             return
         # The line's end tells it, too, if the signal cannot.
         self._line.close()
-        self._child.terminate()
+        with contextlib.suppress(PermissionError):  # of another user, without CAP_KILL
+            self._child.terminate()
         try:
             self._child.wait(_STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self._child.kill()
+            with contextlib.suppress(PermissionError):
+                self._child.kill()
             self._child.wait()
 
     def __enter__(self) -> Running:

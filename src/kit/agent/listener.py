@@ -94,9 +94,16 @@ def _remove_dead(path: str) -> None:
         with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
             # A full backlog is a BlockingIOError, and somebody listens.
             with contextlib.suppress(BlockingIOError):
-                probe.connect(path)
+                _connect(probe, path)
             raise _taken(path)
     Path(path).unlink(missing_ok=True)
+
+
+def _connect(probe: socket.socket, path: str) -> None:
+    try:
+        probe.connect(path)
+    except PermissionError:
+        raise NotPermitted(f"{path!r} is there, and its mode lets nobody find out whose it is") from None
 
 
 def _taken(path: str) -> Unavailable:
@@ -110,13 +117,17 @@ def _listen(path: str, mode: int, group: int | None) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX)
     # Nobody connects before owner and mode are right: bind makes the file under this mask.
     before = os.umask(0o777 & ~_PRIVATE if mode == _PRIVATE else 0o777)
+    bound = False
     try:
         listening.bind(path)
+        bound = True
         if mode != _PRIVATE:
             os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
             os.chmod(path, mode)  # noqa: PTH101 - beside chown
     except OSError as error:
         listening.close()
+        if bound:
+            Path(path).unlink(missing_ok=True)
         raise Unavailable(f"cannot listen on {path!r}: {(error.strerror or str(error)).lower()}") from None
     finally:
         os.umask(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -91,11 +92,13 @@ def _in_foreground(wish: Wish, output: Output) -> int:
     from kit.agent.launch import start_agent
 
     signal.signal(signal.SIGTERM, _end_in_order)
+    if wish.config:
+        # Not before the agent knows what to do about it, and then what the service manager means.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     options, prepare = _of_service(wish), _adding(wish, output)
     with start_agent(wish.socket, prepare=prepare, log_path=wish.log, options=options) as running:
         if wish.config:
-            # Whoever manages the service knows this process.
-            signal.signal(signal.SIGHUP, lambda _number, _frame: os.kill(running.pid, signal.SIGHUP))
+            signal.signal(signal.SIGHUP, lambda _number, _frame: _hang_up(running.pid))
         show_start(running.pid, running.socket_path, wish.csh, output)
         await_readable(os.pidfd_open(running.pid))  # of a process: when it ends
         status = running.wait()
@@ -130,6 +133,11 @@ def _of_service(wish: Wish) -> Options:
         notify=manager.get("NOTIFY_SOCKET", ""),
         watchdog_s=watchdog_interval_s(manager, os.getpid()) or 0,
     )
+
+
+def _hang_up(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGHUP)
 
 
 def _end_in_order(_number: int, _frame: object) -> NoReturn:

@@ -90,8 +90,7 @@ def _workers(wanted: int) -> int:
 def _user(name: str) -> User | None:
     """Whom to become; None for nobody else."""
     if os.geteuid() != _ROOT:
-        own = pwd.getpwuid(os.geteuid()).pw_name if not name or _uid(name) == os.geteuid() else ""
-        if name and not own:
+        if name and _uid(name) != os.geteuid():
             raise NotPermitted(f"only root can start an agent as {name!r}")
         return None
     try:

@@ -70,8 +70,8 @@ class Loop:
     def once(self) -> None:
         """Wait for what comes next, and see to it."""
         for key, _ in self._selector.select(self._wait_s()):
-            # An earlier one may have ended this one's watch.
-            if key.fileobj in self._selector.get_map():
+            # An earlier one may have ended this one's watch, or closed it.
+            if self._selector.get_map().get(key.fd) is key:
                 key.data()
         while self._soon:
             self._soon.popleft()()
