@@ -55,7 +55,7 @@ def decrypted(sealed: Sealed, path: str, passphrases: Passphrases) -> Iterator[i
         _check(os.read(reading, 1), reading)
         yield reading
     except BaseException:
-        os.kill(child, signal.SIGINT)
+        os.kill(child, signal.SIGTERM)  # which the zygote may send
         raise
     finally:
         os.close(reading)

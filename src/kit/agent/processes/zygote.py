@@ -86,6 +86,8 @@ def run(supervisor: Channel, shared: Shared, audit: int, log_pipe: int) -> NoRet
 
 def _warm_up() -> None:
     """What opens files when it is used for the first time is used once while that is possible."""
+    import kit.agent.decrypter  # noqa: F401 - the loader imports it when it meets OpenSSH's format
+
     for kind in ("p-256", "ed25519", "rsa-2048"):
         keepers.load(bytearray(keepers.generate_der(kind)))
 
