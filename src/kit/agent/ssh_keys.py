@@ -78,11 +78,15 @@ def _sec1(curve: str, point: memoryview, scalar: memoryview) -> bytearray:
 
 
 def _joined(*parts: bytes | memoryview) -> bytearray:
-    """The parts in one buffer that never moves: a growing one leaves copies behind."""
+    """The parts in one buffer that never moves: a growing one leaves copies behind.
+
+    Filled through a view, since a bytearray copies what it is assigned.
+    """
     out, at = bytearray(sum(map(len, parts))), 0
-    for part in parts:
-        out[at : at + len(part)] = part
-        at += len(part)
+    with memoryview(out) as room:
+        for part in parts:
+            room[at : at + len(part)] = part
+            at += len(part)
     return out
 
 

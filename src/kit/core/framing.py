@@ -55,7 +55,8 @@ class FrameReader:
             return None
         end = self._have + len(part)
         self._make_room(end)
-        self._body[self._have : end] = part
+        # Through a view: a bytearray copies what it is assigned, unless that is one, too.
+        memoryview(self._body)[self._have : end] = part
         self._have = end
         if end < self._size:
             return None
@@ -80,7 +81,7 @@ class FrameReader:
             return
         old, room = self._body, max(needed, 2 * len(self._body), _FIRST_ROOM)
         self._body = bytearray(min(room, self._size))
-        self._body[: self._have] = memoryview(old)[: self._have]
+        memoryview(self._body)[: self._have] = memoryview(old)[: self._have]
         old[:] = bytes(len(old))
 
 
