@@ -17,7 +17,7 @@ from kit.agent.holding import Holding
 from kit.agent.keeper import Keeper
 from kit.agent.keystore import KeyStore
 from kit.agent.later import Later, Wait
-from kit.agent.operations import Client, Operations
+from kit.agent.operations import Operations
 from kit.agent.peers import Peer
 from kit.agent.processes import messages
 from kit.agent.processes.authority import Authority, Means
@@ -28,6 +28,7 @@ from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.tallies import Tallies
 from kit.agent.service import Service
 from kit.agent.state import State
+from kit.agent.uses import Client
 
 ADMIN = Peer(1000, 1000, frozenset(), 4321, "admin")
 ITSELF = Peer(0, 0, frozenset(), 2, "zygote")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from kit.agent.connection import Connection
-from kit.agent.operations import Client
 from kit.agent.peers import Peer
+from kit.agent.uses import Client
 from kit.core.errors import ProtocolError
 from kit.core.framing import frame
 

@@ -1,4 +1,4 @@
-"""The agent as a process: how it starts, what it keeps to itself, how it ends."""
+"""The agent's processes: how they start, what they keep to themselves, how they end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import pytest
 from kit.agent.client import AgentClient
 from kit.agent.errors import AgentUnavailable
 from kit.agent.forms import key_id
-from kit.agent.launch import Running, start_agent
+from kit.agent.launch import Options, Running, start_agent
 from kit.core.errors import KitError, NotPermitted, Unavailable
 from tests.agent.samples import TLS_1_3_HEAD
+from tests.system.family import family, field, left
 
 Wait = Callable[..., None]
 NOBODY = 65534
@@ -29,18 +30,6 @@ NOBODY = 65534
 def agent(short_tmp: Path) -> Iterator[Running]:
     with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull) as running:
         yield running
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _status(pid: int, field: str) -> str:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(line for line in lines if line.startswith(field + ":")).split(":", 1)[1].strip()
 
 
 def test_its_socket_is_for_its_user_only(agent: Running) -> None:
@@ -60,24 +49,41 @@ def test_it_starts_in_no_directory_that_others_reach_into(short_tmp: Path) -> No
 
 
 def test_it_is_not_dumpable_dumps_no_core_and_gains_no_privileges(agent: Running) -> None:
-    assert Path(f"/proc/{agent.pid}/maps").stat().st_uid == 0
-    assert (
-        "0                    0" in Path(f"/proc/{agent.pid}/limits").read_text().split("core file size")[1]
-    )
-    assert _status(agent.pid, "NoNewPrivs") == "1"
+    for pid in family(agent.socket_path).everybody:
+        assert Path(f"/proc/{pid}/maps").stat().st_uid == 0
+        cores = Path(f"/proc/{pid}/limits").read_text().split("Max core file size")[1].split()
+        assert cores[:2] == ["0", "0"]
+        assert field(pid, "NoNewPrivs") == "1"
+
+
+def test_each_of_its_processes_is_named_for_its_role(agent: Running) -> None:
+    found = family(agent.socket_path)
+    workers = [f"kit-worker-{index}" for index in range(len(found.workers))]
+    names = [Path(f"/proc/{pid}/comm").read_text().strip() for pid in found.everybody]
+    assert names == ["kit-supervisor", "kit-zygote", *workers]
+    assert found.supervisor == agent.pid
+
+
+def test_a_worker_serves_on_each_core_unless_told_otherwise(short_tmp: Path) -> None:
+    for workers in (0, 1, 3):
+        options = Options(workers=workers)
+        with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=options) as agent:
+            expected = workers or len(os.sched_getaffinity(0))
+            assert len(family(agent.socket_path).workers) == expected
 
 
 def test_its_environment_and_arguments_are_bare(agent: Running) -> None:
-    with contextlib.suppress(PermissionError):  # only root may look
-        assert Path(f"/proc/{agent.pid}/environ").read_bytes() == b""
-    arguments = Path(f"/proc/{agent.pid}/cmdline").read_bytes().split(b"\0")
-    assert arguments[1:4] == [b"-I", b"-m", b"kit.agent.process"]
+    for pid in family(agent.socket_path).everybody:
+        with contextlib.suppress(PermissionError):  # only root may look
+            assert Path(f"/proc/{pid}/environ").read_bytes() == b""
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        assert arguments[1:4] == [b"-I", b"-m", b"kit.agent.processes.supervisor"]
 
 
 def test_it_loads_little(agent: Running) -> None:
     code = """
 import sys
-import kit.agent.process
+import kit.agent.processes.supervisor
 heavy = {"ssl", "_ssl", "asyncio", "click", "rich", "logging", "subprocess", "cryptography.x509"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -99,19 +105,23 @@ libc = ctypes.CDLL(None, use_errno=True)
 if os.geteuid() == 0:
     assert libc.prctl(28, 1, 0, 0, 0) == 0
 assert libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
+from kit.agent.client import AgentClient
 from kit.agent.launch import start_agent
 with subprocess.Popen(["sleep", "60"]) as control:
     open(f"/proc/{control.pid}/mem", "rb").close()
     control.kill()
-with start_agent(sys.argv[1]) as agent:
-    assert libc.ptrace(ctypes.c_long(16), agent.pid, None, None) == -1, "it can be traced"
-    assert ctypes.get_errno() == errno.EPERM
-    for name in ("mem", "maps", "environ"):
-        try:
-            open(f"/proc/{agent.pid}/{name}", "rb").read(1)
-        except PermissionError:
-            continue
-        sys.exit(name + " can be read")
+with start_agent(sys.argv[1]) as agent, AgentClient(agent.socket_path) as client:
+    processes = client.status().processes
+    assert len(processes) >= 3
+    for process in processes:
+        assert libc.ptrace(ctypes.c_long(16), process.pid, None, None) == -1, process.role + " can be traced"
+        assert ctypes.get_errno() == errno.EPERM
+        for name in ("mem", "maps", "environ"):
+            try:
+                open(f"/proc/{process.pid}/{name}", "rb").read(1)
+            except PermissionError:
+                continue
+            sys.exit(f"{name} of the {process.role} can be read")
 """
 
 
@@ -192,11 +202,13 @@ def test_a_file_in_the_sockets_place_is_left_alone(short_tmp: Path) -> None:
     assert path.read_text() == "mine"
 
 
-def test_what_a_killed_agent_leaves_the_next_one_cleans(short_tmp: Path) -> None:
+def test_what_a_killed_agent_leaves_the_next_one_cleans(short_tmp: Path, wait_until: Wait) -> None:
     path = f"{short_tmp}/agent.sock"
     with start_agent(path, log_path=os.devnull) as killed:
+        everybody = family(path).everybody
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
+        wait_until(lambda: not left(everybody), "the end of those with keys")
         assert Path(path).is_socket()
         with start_agent(path, log_path=os.devnull), AgentClient(path) as client:
             assert client.status().keys == 0
@@ -206,8 +218,10 @@ def test_what_a_killed_agent_leaves_the_next_one_cleans(short_tmp: Path) -> None
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_good_order(short_tmp: Path, number: int) -> None:
     agent = start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull)
+    everybody = family(agent.socket_path).everybody
     os.kill(agent.pid, number)
     assert agent.wait() == 0
+    assert not left(everybody)
     assert not list(short_tmp.iterdir())
     agent.stop()
 
@@ -254,14 +268,18 @@ def test_it_ends_with_the_program_that_started_it(short_tmp: Path, wait_until: W
     path = f"{short_tmp}/agent.sock"
     code = (
         "import os, signal\nfrom kit.agent.launch import start_agent\n"
-        f"print(start_agent({path!r}, log_path={os.devnull!r}).pid, flush=True)\n"
+        "from kit.agent.client import AgentClient\n"
+        f"agent = start_agent({path!r}, log_path={os.devnull!r})\n"
+        "print(*(p.pid for p in AgentClient(agent.socket_path).status().processes), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == -signal.SIGKILL
-    wait_until(lambda: not _alive(int(done.stdout)), "the agent's end")
+    everybody = [int(word) for word in done.stdout.split()]
+    assert len(everybody) >= 3
+    wait_until(lambda: not left(everybody), "the end of all its processes")
     wait_until(lambda: not list(short_tmp.iterdir()), "a clean directory")
 
 

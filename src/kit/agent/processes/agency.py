@@ -110,6 +110,8 @@ class Agency:
             # Found by writing to it, before anything could be read.
             self._lose_zygote()
             self._parts.loop.run()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._parts.zygote.pid, 0)  # whoever awaits this process's end awaits the keys'
         self._parts.archive.end()
         self._parts.log.event("stop", pid=os.getpid())
         return self._status
