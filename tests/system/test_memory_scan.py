@@ -36,6 +36,7 @@ from kit.tls.load import Client, Load
 from kit.tls.memscan import Snapshot, Verdict, judge, snapshot
 from kit.tls.offer import Question, client_context
 from kit.tls.traces import Sought, sought, sought_in_certificates
+from tests.system.family import family
 from tests.system.needles import PrivateKey, traces_of
 from tests.system.serving import serving
 
@@ -138,14 +139,19 @@ def test_a_server_with_its_own_keys_is_found_out_by_both_scanners(scene: Scene, 
     assert all("little-endian limbs" in verdict.forms for verdict in verdicts)
 
 
-def test_root_alone_sees_that_the_agent_holds_them(scene: Scene) -> None:
+def test_root_alone_sees_that_the_agent_holds_them_and_its_supervisor_does_not(scene: Scene) -> None:
+    found = family(scene.running.socket_path)
     if os.geteuid() != 0:
-        with pytest.raises(NotPermitted, match="cannot be read"):
-            snapshot(scene.running.pid)
+        for pid in found.everybody:
+            with pytest.raises(NotPermitted, match="cannot be read"):
+                snapshot(pid)
         return
-    copy = snapshot(scene.running.pid)
-    for key in scene.keys.values():
-        assert traces_of(key, copy)
+    for holder in found.holders:
+        copy = snapshot(holder)
+        for key in scene.keys.values():
+            assert traces_of(key, copy)
+    copy = snapshot(found.supervisor)
+    assert {name: dict(traces_of(key, copy)) for name, key in scene.keys.items()} == {"RSA": {}, "ECDSA": {}}
 
 
 _HOLDER = """
