@@ -68,9 +68,8 @@ def open_end(content: bytes) -> int:
         digest = _check_sshsig(Reader(content[len(_SSHSIG) :]))
     except ProtocolError:
         return 0
-    # What a key exchange is known by may lie in the digest.
-    looks_into = len(content) in _EXCHANGE_SIZES and len(content) - digest < _RANDOMS + 5
-    return 0 if looks_into else digest
+    # What could be a key exchange, too, is looked at to its last byte (`_like_others`).
+    return 0 if len(content) in _EXCHANGE_SIZES else digest
 
 
 _ALL = frozenset(SCHEMES)
