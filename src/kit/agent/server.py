@@ -33,6 +33,9 @@ _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
 _BUFFER = 64 * 1024
 # Deadlines are looked at this often, while there are any.
 _TICK_S = 0.25
+# Four RSA-2048 signatures, or less than one of RSA-4096. Each answer that leaves alone wakes somebody, which
+# costs 6 % of an RSA-2048 signature.
+_ROUND_S = 0.001
 _DRAIN_S = 2.0
 # epoll's clock stands still while the machine sleeps, and its timeout has an end (24 days).
 _LONGEST_WAIT_S = 60.0
@@ -274,9 +277,13 @@ class Server:
                 self._guard(connection, self._read)
 
     def _take_turn(self) -> None:
-        """One piece of what takes long."""
-        connection, later = self._turns.popleft()
-        self._told(connection, later, later.work)
+        """A round of what takes long, and one piece of it at least."""
+        end_s = time.perf_counter() + _ROUND_S
+        while self._turns:
+            connection, later = self._turns.popleft()
+            self._told(connection, later, later.work)
+            if time.perf_counter() > end_s:
+                return
 
     def _told(self, connection: Connection, later: Later, get: Get) -> None:
         self._guard(connection, partial(self._finish, later, get))
