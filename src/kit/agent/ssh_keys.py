@@ -6,7 +6,6 @@ comes without dp and dq, which take arithmetic on secrets; a child process does 
 
 from __future__ import annotations
 
-from kit.agent.der import INTEGER, SEQUENCE, Elements
 from kit.agent.encoding import string
 from kit.agent.public import PublicKey
 from kit.agent.schemes import EC_KINDS, KeyType, Scheme
@@ -53,9 +52,11 @@ def signature_blob(public: PublicKey, signature: bytes) -> bytes:
     """TLS's form of a signature as SSH's: ECDSA's DER becomes mpint r, mpint s (RFC 5656, section 3.1.2)."""
     if public.key_type is not KeyType.EC:
         return signature
-    numbers = Elements(signature).inside(SEQUENCE)
-    # DER's INTEGER and SSH's mpint are the same octets: two's complement in the shortest form.
-    return string(numbers.take(INTEGER).body) + string(numbers.take(INTEGER).body)
+    # DER's INTEGER and SSH's mpint are the same octets: two's complement in the shortest form. This
+    # DER is the library's own: a SEQUENCE of two INTEGERs, its length in one byte, in two for P-521.
+    first = 2 if signature[1] < 0x80 else 3
+    second = first + 2 + signature[first + 1]
+    return string(signature[first + 2 : second]) + string(signature[second + 2 :])
 
 
 def signature_format(public: PublicKey, scheme: Scheme) -> str:
