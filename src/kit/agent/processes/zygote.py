@@ -65,6 +65,7 @@ def run(supervisor: Channel, shared: Shared, audit: int, log_pipe: int) -> NoRet
         name_process("kit-zygote")
         die_with_parent(shared.supervisor, signal.SIGKILL)
         _close_others({supervisor.fileno(), audit, log_pipe})
+        _redirect(log_pipe)
         shared = replace(shared, zygote=os.getpid())
         _warm_up()
         measures = tuple(Measure(m.name, m.state, m.detail) for m in confine(shared.settings.plan))
@@ -309,6 +310,16 @@ def _close_others(kept: set[int]) -> None:
         os.closerange(below, descriptor if descriptor is not None else _ALL)
         if descriptor is not None:
             below = descriptor + 1
+
+
+def _redirect(log_pipe: int) -> None:
+    """A terminal, or the journal, is not for processes that may be taken over: a fault's last words go to the
+    supervisor like every line.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    os.dup2(log_pipe, 2)
 
 
 def _catch_signals() -> None:
