@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from kit.agent import policy
-from kit.agent.answers import Refused
+from kit.agent.answers import Locked, Refused
 from kit.agent.audit.act import Act
 from kit.agent.holding import Holding, NotNamed
 from kit.agent.keeper import NoSuchKey
@@ -160,6 +160,8 @@ class Operations:
 
     def _check_current(self, use: Use) -> None:
         """What was permitted by rules that changed meanwhile is not done."""
+        if self.holding.locked:
+            raise Locked("the agent is locked")
         if self.holding.known(use.entry.public.key_id) is not use.entry:
             raise NoSuchKey("the key was changed while its use was waiting")
 
