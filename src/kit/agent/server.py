@@ -79,7 +79,7 @@ class Server:
         self._wakes, self._epoll = around.wakes, around.wakes.epoll
         self._sources: dict[int, Callable[[], None]] = {}  # by descriptor
         self._clients: dict[int, Connection] = {}
-        self._outgoing: list[tuple[Connection, bytearray]] = []
+        self._outgoing: list[tuple[int, Connection, bytearray]] = []
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()  # those with a deadline
         self._buffer = memoryview(bytearray(_BUFFER))
@@ -223,9 +223,11 @@ class Server:
         if connection.due_s:
             self._set_due(connection, 0)
         connection.message = message
-        self._answer(connection, self._service.handle(message, connection.client))
+        before = self._recorder.recorded
+        self._answer(connection, self._service.handle(message, connection.client), before)
 
-    def _answer(self, connection: Connection, answer: bytearray | Later) -> None:
+    def _answer(self, connection: Connection, answer: bytearray | Later, before: int) -> None:
+        """`before` is how many records there were when the answer was begun: it waits for its own only."""
         if isinstance(answer, Later):
             connection.busy = True
             if answer.wait is Wait.TURN:
@@ -235,7 +237,8 @@ class Server:
                 self._questions.ask(answer.wait, answer.work, then)
         else:
             connection.busy = True
-            self._outgoing.append((connection, answer))
+            record = self._recorder.recorded
+            self._outgoing.append((record if record > before else 0, connection, answer))
 
     def _send_all(self) -> None:
         """Answers leave behind their records in the audit log, all of a round at once."""
@@ -243,11 +246,13 @@ class Server:
             return
         self._recorder.flush()
         outgoing, self._outgoing = self._outgoing, []
-        for connection, answer in outgoing:
-            if self._recorder.unsettled:
-                self._unsettled.append((self._recorder.sent, connection, answer))
+        for record, connection, answer in outgoing:
+            if self._recorder.unsettled(record):
+                self._unsettled.append((record, connection, answer))
             else:
                 self._guard(connection, partial(self._let_go, answer))
+        if self._unsettled and not self._recorder.working:
+            self.settle()
 
     def _send(self, connection: Connection, answer: bytearray) -> None:
         connection.wipe_message()
@@ -291,13 +296,14 @@ class Server:
     def _finish(self, later: Later, get: Get, connection: Connection) -> None:
         """What was done counts, though the client may be gone; what would come next is not begun then."""
         connection.busy = False
+        before = self._recorder.recorded
         try:
             answer = later.finish(get)
         except BaseException:
             connection.wipe_message()
             raise
         if connection in self._connections:
-            self._answer(connection, answer)
+            self._answer(connection, answer, before)
         else:
             connection.wipe_message()
 

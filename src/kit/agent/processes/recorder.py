@@ -27,9 +27,13 @@ class Recorder:
         return self._writes or not self._strict
 
     @property
-    def unsettled(self) -> bool:
-        """Is a record not written yet for which an answer has to wait?"""
-        return self._strict and self.sent > self.written
+    def recorded(self) -> int:
+        """How many records there are, those in the pipe and those kept."""
+        return self.sent + len(self._records)
+
+    def unsettled(self, record: int) -> bool:
+        """Is the record of this number not written yet, and an answer has to wait for it?"""
+        return self._strict and record > self.written
 
     def settle(self, written: int, working: bool) -> None:
         """The supervisor's word."""
