@@ -25,6 +25,7 @@ from kit.core.errors import ProtocolError
 
 # What a pipe may hold while the supervisor is busy: 10,000 audit records. fcntl.h
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1024 * 1024
+_AGAIN_S = 0.5
 
 # A worker that does not look at its channels for as long is replaced.
 _SILENCE_S = 10.0
@@ -73,7 +74,16 @@ class Team:
         self._loop.after(_SILENCE_S, self.watch)
 
     def start(self, index: int) -> None:
-        """Have the zygote fork a worker."""
+        """Have the zygote fork a worker; where there are no descriptors for it, again in a while."""
+        if self.ending:
+            return
+        try:
+            self._start(index)
+        except OSError as error:
+            self._log.event("start-failed", worker=index, why=(error.strerror or "failed").lower())
+            self._loop.after(_AGAIN_S, partial(self.start, index))
+
+    def _start(self, index: int) -> None:
         ours, to_supervisor = pair()
         to_zygote, zygotes = pair()
         reading, writing = os.pipe2(os.O_CLOEXEC)
