@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kit.agent.client import AgentClient
 from kit.agent.errors import (
@@ -23,6 +25,7 @@ from kit.agent.errors import (
 )
 from kit.agent.forms import fingerprint, key_id
 from kit.agent.launch import Running, start_agent
+from kit.agent.public import load_spki
 from kit.core.errors import ProtocolError, Unavailable, UsageError
 from tests.agent.samples import TLS_1_3_HEAD
 
@@ -101,13 +104,18 @@ def test_each_status_is_its_own_error(client: AgentClient) -> None:
     assert client.unlock(bytearray(b"x"))
 
 
-def test_threads_have_connections_of_their_own(client: AgentClient) -> None:
+def test_threads_that_ask_at_once_get_their_own_answers(client: AgentClient) -> None:
     key = client.generate("web", "p-256")
+    public = load_spki(key.spki)
+    assert isinstance(public, ec.EllipticCurvePublicKey)
     signatures: list[bytes] = []
 
     def sign() -> None:
         for _ in range(20):
-            signatures.append(client.sign(key_id(key.spki), P256, CONTENT))
+            content = CONTENT[:-4] + threading.get_ident().to_bytes(8, "big")[-4:]
+            signature = client.sign(key_id(key.spki), P256, content)
+            public.verify(signature, content, ec.ECDSA(hashes.SHA256()))
+            signatures.append(signature)
 
     threads = [threading.Thread(target=sign) for _ in range(4)]
     for thread in threads:
@@ -115,7 +123,26 @@ def test_threads_have_connections_of_their_own(client: AgentClient) -> None:
     for thread in threads:
         thread.join(30)
     assert len(set(signatures)) == 80
-    assert client.status().accepted >= 5
+    assert client.status().accepted <= 4
+
+
+def test_a_thread_for_each_signature_costs_no_connection_for_each(client: AgentClient) -> None:
+    key = client.generate("web", "p-256")
+    for _ in range(20):
+        thread = threading.Thread(target=client.sign, args=(key_id(key.spki), P256, CONTENT))
+        thread.start()
+        thread.join(30)
+    status = client.status()
+    assert (status.signed, status.accepted) == (20, 1)
+
+
+def test_a_connection_in_use_while_the_client_is_closed_is_not_used_again(client: AgentClient) -> None:
+    thread = threading.Thread(target=client.generate, args=("slow", "rsa-3072"))
+    thread.start()
+    while thread.is_alive():
+        client.close()
+    thread.join()
+    assert client.status().connections == 1
 
 
 def test_a_child_after_fork_has_a_connection_of_its_own(client: AgentClient) -> None:

@@ -1,17 +1,14 @@
 """The agent's client: blocking calls, each bounded in time, from any thread and after fork.
 
-Every thread of every process has a connection of its own, so an answer never meets another's question.
+A connection is one call's at a time (`links`), so an answer never meets another's question.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from types import TracebackType
 from typing import TypeVar
-from weakref import WeakSet
 
 from kit.agent import extension, wire
 from kit.agent.encoding import Buffer
@@ -24,6 +21,7 @@ from kit.agent.errors import (
 )
 from kit.agent.extension import AgentStatus, Failure, KeyRecord, Status
 from kit.agent.link import Gone, Link
+from kit.agent.links import Links
 from kit.agent.selection import select
 from kit.core.errors import KitError, NotPermitted, ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
@@ -46,8 +44,7 @@ class AgentClient:
     def __init__(self, socket_path: str | None = None, *, timeout_s: float = 5.0) -> None:
         self.socket_path = running_agent_socket(socket_path)
         self.timeout_s = timeout_s
-        self._own = threading.local()
-        self._links: WeakSet[Link] = WeakSet()
+        self._links = Links()
 
     def sign(self, key_id: bytes, scheme_code: int, content: bytes, purpose: str = "") -> bytes:
         """A signature in TLS's own form; the agent decides by the content whether the key may make it."""
@@ -113,10 +110,10 @@ class AgentClient:
         """End the agent; on return its socket is free for another one."""
         deadline_s = time.monotonic() + self.timeout_s
         self._ask(extension.Stop(), extension.Done, repeatable=False)
-        link = self._link()
+        link = self._links.take_last()
         if link:
             link.await_end(deadline_s)
-            self._drop(link)
+            link.close()
 
     def lock(self, passphrase: bytearray) -> bool:
         """Lock the agent with a passphrase; False where it is locked already."""
@@ -128,10 +125,7 @@ class AgentClient:
 
     def close(self) -> None:
         """Close this process's connections; the next call opens a new one."""
-        for link in list(self._links):
-            link.close()
-        self._links.clear()
-        self._own = threading.local()
+        self._links.close()
 
     def __enter__(self) -> AgentClient:
         return self
@@ -170,11 +164,8 @@ class AgentClient:
         deadline_s = time.monotonic() + within_s
         question = frame(*parts)
         try:
-            link = self._link()
-            if link and link.dead:
-                # Nothing may be sent twice into it, and what was said too much would be taken for the answer.
-                self._drop(link)
-            elif link:
+            link = self._links.take()
+            if link:
                 try:
                     return self._once(link, question, deadline_s)
                 except Gone:
@@ -189,10 +180,7 @@ class AgentClient:
 
     def _fresh(self, question: bytearray, deadline_s: float) -> bytearray:
         """Ask on a new connection; raises Gone."""
-        link = Link(self.socket_path, deadline_s)
-        self._own.link = link
-        self._links.add(link)
-        return self._once(link, question, deadline_s)
+        return self._once(Link(self.socket_path, deadline_s), question, deadline_s)
 
     def _last(self, question: bytearray, deadline_s: float) -> bytearray:
         try:
@@ -201,27 +189,16 @@ class AgentClient:
             raise self._gone() from None
 
     def _once(self, link: Link, question: bytearray, deadline_s: float) -> bytearray:
-        ended = False
+        taken_in, ended = self._links.round, False
         try:
             answer = link.ask(question, deadline_s)
             ended = True
             return answer
         finally:
-            if not ended:
-                self._drop(link)
-
-    def _link(self) -> Link | None:
-        """This thread's connection; one that came through a fork belongs to the parent."""
-        link: Link | None = getattr(self._own, "link", None)
-        if link and link.pid != os.getpid():
-            self._drop(link)
-            return None
-        return link
-
-    def _drop(self, link: Link) -> None:
-        self._own.link = None
-        self._links.discard(link)
-        link.close()
+            if ended:
+                self._links.give_back(link, taken_in)
+            else:
+                link.close()
 
     def _gone(self) -> AgentUnavailable:
         return AgentUnavailable(f"the agent on {self.socket_path!r} closed the connection")
