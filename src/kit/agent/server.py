@@ -242,9 +242,9 @@ class Server:
 
     def _send_all(self) -> None:
         """Answers leave behind their records in the audit log, all of a round at once."""
+        self._recorder.flush()
         if not self._outgoing:
             return
-        self._recorder.flush()
         outgoing, self._outgoing = self._outgoing, []
         for record, connection, answer in outgoing:
             if self._recorder.unsettled(record):
