@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from kit.agent.client import AgentClient
-from kit.agent.errors import AgentUnavailable
+from kit.agent.errors import AgentTimeout, AgentUnavailable
 from kit.agent.forms import key_id
 from kit.agent.launch import Options, Running, start_agent
 from kit.core.errors import EXIT_UNAVAILABLE
@@ -225,7 +225,7 @@ def _of_another_worker(socket_path: str, stopped: int) -> Iterator[AgentClient]:
         with AgentClient(socket_path, timeout_s=0.5) as client:
             try:
                 client.list_keys()
-            except AgentUnavailable:
+            except AgentTimeout:
                 continue
             client.timeout_s = 20
             yield client
