@@ -130,6 +130,7 @@ class Team:
         member = self.members.pop(message.index, None)
         if not member:
             return
+        member.pid = 0  # another process may have it now
         self._lose(member)
         if self.ending:
             return
