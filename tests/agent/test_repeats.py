@@ -53,7 +53,7 @@ def test_nothing_that_is_read_depends_on_an_open_end(content: bytes, data: st.Da
 
 
 def test_a_digest_with_the_marks_of_a_key_exchange_is_no_open_end() -> None:
-    """The digest is chosen so that it makes a ServerKeyExchange of the whole, which only x448's length fits."""
+    """The digest is chosen so that the whole is a ServerKeyExchange, too, which only x448 fits."""
     plain = sshsig("n" * 32, "sha512", bytes(64))
     forged = plain[:64] + b"\x03\x00\x1e\x38" + plain[68:]
     assert readings(public_key("p-256"), forged) != readings(public_key("p-256"), plain)
