@@ -61,6 +61,9 @@ class Configured:
         key_id = candidate.public.key_id
         if rule.spki and key_id != hashlib.sha256(rule.spki).digest():
             raise UsageError("its certificate is another key's")
+        twin = self._named_already(key_id)
+        if twin:
+            raise UsageError(f"it is the key of {twin!r}, too")
         entry = self._entry(rule.key_name)
         if entry and entry.public.key_id == key_id and self._keys[rule.key_name][1] == rule:
             return "kept"
@@ -88,13 +91,21 @@ class Configured:
     def _forget(self, name: str) -> None:
         entry = self._entry(name)
         key_id, _ = self._keys.pop(name)
-        self._buckets.pop(key_id, None)
         if entry:
+            self._buckets.pop(key_id, None)
             self._authority.drop(entry, self._itself)
 
+    def _named_already(self, key_id: bytes) -> str | None:
+        """What else the configuration calls this key."""
+        loaded = (row.key_name for row in self._named if row.result != "failed")
+        return next((name for name in loaded if self._keys[name][0] == key_id), None)
+
     def _entry(self, name: str) -> Entry | None:
-        """The configured key of this name, if it is still held: it may have been removed, or expired."""
+        """The configured key of this name, if it is still held, by that name: it may have been removed, or
+        expired, or the configuration may call it otherwise by now.
+        """
         holding = self._authority.holding
         if name not in self._keys:
             return None
-        return holding.store.by_id(self._keys[name][0], holding.clock())
+        entry = holding.store.by_id(self._keys[name][0], holding.clock())
+        return entry if entry and entry.name == name else None
