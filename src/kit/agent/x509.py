@@ -107,6 +107,14 @@ def read_certificate(data: bytes) -> Certificate:
 
 def certificate_spki(certificate: bytes) -> bytes:
     """The SubjectPublicKeyInfo in a signed certificate; of the rest, only the order of fields is read."""
+    fields = signed_fields(certificate)
+    for tag in (SEQUENCE, SEQUENCE):
+        fields.take(tag)
+    return fields.take(SEQUENCE).whole
+
+
+def signed_fields(certificate: bytes) -> Elements:
+    """The TBSCertificate of a signed certificate, from the validity on (RFC 5280, section 4.1)."""
     outer = Elements(certificate)
     signed = outer.inside(SEQUENCE)
     outer.end()
@@ -115,9 +123,9 @@ def certificate_spki(certificate: bytes) -> bytes:
     signed.take(BIT_STRING)
     signed.end()
     fields.optional(0xA0)
-    for tag in (INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE):
+    for tag in (INTEGER, SEQUENCE, SEQUENCE):
         fields.take(tag)
-    return fields.take(SEQUENCE).whole
+    return fields
 
 
 def _open(data: bytes) -> Elements:

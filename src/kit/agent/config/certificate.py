@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 
 from kit.agent import der
 from kit.agent.der import (
-    BIT_STRING,
-    INTEGER,
     OBJECT_IDENTIFIER,
     OCTET_STRING,
     SEQUENCE,
@@ -20,10 +18,11 @@ from kit.agent.der import (
     Element,
     Elements,
 )
+from kit.agent.x509 import signed_fields
 from kit.core.errors import ProtocolError
 
 _COMMON_NAME, _ALTERNATIVE_NAMES = bytes.fromhex("550403"), bytes.fromhex("551d11")
-_DNS_NAME, _EXTENSIONS, _VERSION = 0x82, 0xA3, 0xA0
+_DNS_NAME, _EXTENSIONS = 0x82, 0xA3
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
@@ -51,16 +50,7 @@ def from_pem(text: bytes) -> bytes:
 
 def read_leaf(certificate: bytes) -> Leaf:
     """Raises ProtocolError where the DER is no certificate (RFC 5280, section 4.1)."""
-    outer = Elements(certificate)
-    signed = outer.inside(SEQUENCE)
-    outer.end()
-    fields = signed.inside(SEQUENCE)
-    signed.take(SEQUENCE)
-    signed.take(BIT_STRING)
-    signed.end()
-    fields.optional(_VERSION)
-    for tag in (INTEGER, SEQUENCE, SEQUENCE):
-        fields.take(tag)
+    fields = signed_fields(certificate)
     validity = fields.inside(SEQUENCE)
     begins_s, ends_s = _time(validity.next()), _time(validity.next())
     subject, spki = fields.inside(SEQUENCE), fields.take(SEQUENCE).whole
