@@ -69,7 +69,7 @@ PURE = (
     "kit.agent.metrics",
     "kit.agent.peers",
     "kit.agent.policy",
-    "kit.agent.processes.messages",
+    "kit.agent.channels.messages",
     "kit.agent.processes.restarts",
     "kit.agent.public",
     "kit.agent.rate",

@@ -10,6 +10,9 @@ from typing import Any
 
 from kit.agent import extension, wire
 from kit.agent.audit.act import Act
+from kit.agent.channels import messages
+from kit.agent.channels.messages import Change, Forward, Take
+from kit.agent.channels.tallies import Tallies
 from kit.agent.encoding import Buffer
 from kit.agent.extension import Failure
 from kit.agent.forms import key_id
@@ -19,13 +22,10 @@ from kit.agent.keystore import KeyStore
 from kit.agent.later import Later, Wait
 from kit.agent.operations import Operations
 from kit.agent.peers import Peer
-from kit.agent.processes import messages
 from kit.agent.processes.authority import Authority, Means
 from kit.agent.processes.configured import Configured
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.messages import Change, Forward, Take
 from kit.agent.processes.offspring import Offspring
-from kit.agent.processes.tallies import Tallies
 from kit.agent.service import Service
 from kit.agent.state import State
 from kit.agent.uses import Client

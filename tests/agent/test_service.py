@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kit.agent import extension, wire
+from kit.agent.channels.messages import End
 from kit.agent.encoding import Reader, mpint, string, uint32
 from kit.agent.extension import Status
 from kit.agent.forms import key_id
-from kit.agent.processes.messages import End
 from kit.core.errors import ProtocolError
 from tests.agent.joined import Agent
 from tests.agent.samples import TLS_1_3_HEAD, private_key

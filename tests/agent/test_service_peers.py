@@ -8,13 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kit.agent import extension, wire
+from kit.agent.channels.messages import Confirm, Drop, Hold
 from kit.agent.encoding import string, uint32
 from kit.agent.extension import AgentMetrics, AgentStatus, Failure, PeerList, Status
 from kit.agent.forms import key_id
 from kit.agent.later import Later, Wait
 from kit.agent.peers import Allowed
 from kit.agent.processes.authority import Wish
-from kit.agent.processes.messages import Confirm, Drop, Hold
 from kit.agent.rate import Bucket
 from tests.agent.joined import ITSELF, Agent
 from tests.agent.samples import TLS_1_3_HEAD, private_key, public_key, sshsig

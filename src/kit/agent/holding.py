@@ -1,6 +1,6 @@
 """What an agent's process holds: the keys and the book of them, whether it is locked, and what time it is.
 
-The zygote and every worker have one, and the same changes are made to each (`processes.messages`), so that
+The zygote and every worker have one, and the same changes are made to each (`channels.messages`), so that
 all of them hold the same keys.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kit.agent import keeper as keepers
+from kit.agent.channels.messages import Change, Drop, Hold, Shut
 from kit.agent.keeper import Candidate, Keeper, NoSuchKey
 from kit.agent.keystore import Entry, KeyStore
 from kit.agent.peers import Allowed, Peer
-from kit.agent.processes.messages import Change, Drop, Hold, Shut
 
 _MICRO = 1_000_000
 _UNKNOWN = "the agent does not hold this key"

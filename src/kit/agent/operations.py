@@ -14,13 +14,8 @@ from typing import Any, Protocol
 from kit.agent import policy
 from kit.agent.answers import Locked, Refused
 from kit.agent.audit.act import Act
-from kit.agent.holding import Holding, NotNamed
-from kit.agent.keeper import NoSuchKey
-from kit.agent.keystore import Entry
-from kit.agent.later import Get, Later, Wait
-from kit.agent.peers import Peer
-from kit.agent.processes import messages
-from kit.agent.processes.tallies import (
+from kit.agent.channels import messages
+from kit.agent.channels.tallies import (
     DECRYPTED,
     FAILED,
     OPERATIONS,
@@ -31,6 +26,11 @@ from kit.agent.processes.tallies import (
     count,
     count_time,
 )
+from kit.agent.holding import Holding, NotNamed
+from kit.agent.keeper import NoSuchKey
+from kit.agent.keystore import Entry
+from kit.agent.later import Get, Later, Wait
+from kit.agent.peers import Peer
 from kit.agent.schemes import KeyType, Scheme
 from kit.agent.uses import Client, Use
 from kit.core.errors import KitError, Unavailable, UsageError

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from kit.agent.channels.recorder import Recorder
+from kit.agent.channels.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies, count
 from kit.agent.connection import Closed, Connection
 from kit.agent.fault import place
 from kit.agent.later import Get, Later, Wait
 from kit.agent.operations import Log
-from kit.agent.processes.recorder import Recorder
-from kit.agent.processes.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies, count
 from kit.agent.service import Service
 from kit.agent.startup import Limits
 from kit.agent.uses import Client

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from kit.agent import answers, extension, wire
 from kit.agent.answers import Locked, NotAdministrator
+from kit.agent.channels import messages
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait, then
 from kit.agent.operations import Operations
-from kit.agent.processes import messages
 from kit.agent.repeats import recall, remember
 from kit.agent.schemes import BY_NAME, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType, Scheme
 from kit.agent.state import State

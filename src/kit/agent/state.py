@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
-from kit.agent.extension import AgentMetrics, AgentStatus, KeyMetrics, Measure, Process
-from kit.agent.keystore import Entry
-from kit.agent.processes.tallies import (
+from kit.agent.channels.tallies import (
     ACCEPTED,
     AUDIT_FAILING,
     AUDIT_LOST,
@@ -27,6 +25,8 @@ from kit.agent.processes.tallies import (
     Tallies,
     histogram,
 )
+from kit.agent.extension import AgentMetrics, AgentStatus, KeyMetrics, Measure, Process
+from kit.agent.keystore import Entry
 
 _LARGEST = 2**32 - 1
 

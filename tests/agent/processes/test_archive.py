@@ -10,10 +10,10 @@ import pytest
 from kit.agent.audit.codec import encode
 from kit.agent.audit.render import json_line
 from kit.agent.audit.writer import AuditWriter
+from kit.agent.channels.recorder import Recorder
+from kit.agent.channels.tallies import AUDIT_FAILING, AUDIT_LOST, Tallies
 from kit.agent.processes.archive import Archive
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.recorder import Recorder
-from kit.agent.processes.tallies import AUDIT_FAILING, AUDIT_LOST, Tallies
 from tests.agent.audit_samples import SIGNED
 
 

@@ -8,6 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kit.agent import extension, wire
+from kit.agent.channels.messages import Change, Drop, Hold, Shut
+from kit.agent.channels.tallies import REFUSED, SIGNED, Tallies
 from kit.agent.encoding import Buffer, string
 from kit.agent.extension import Status
 from kit.agent.holding import Holding
@@ -16,9 +18,7 @@ from kit.agent.keystore import KeyStore
 from kit.agent.peers import Allowed, Peer
 from kit.agent.processes.authority import Authority, Means, Wish
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.messages import Change, Drop, Hold, Shut
 from kit.agent.processes.offspring import Offspring
-from kit.agent.processes.tallies import REFUSED, SIGNED, Tallies
 from tests.agent.joined import ITSELF, Acts, Lines, over_the_wire
 from tests.agent.samples import private_key, public_key
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from kit.agent.channels.messages import Load
 from kit.agent.processes.configured import Configured
-from kit.agent.processes.messages import Load
 from tests.agent.processes.test_authority import Zygote
 from tests.agent.samples import private_key, public_key
 

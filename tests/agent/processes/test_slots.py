@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kit.agent.channels.tallies import GONE, OPERATIONS, REFUSALS, Tallies
 from kit.agent.peers import Peer
 from kit.agent.processes.slots import Slots
-from kit.agent.processes.tallies import GONE, OPERATIONS, REFUSALS, Tallies
 
 ALICE, BOB = Peer(1000, 1000, frozenset(), 11, "alice"), Peer(1001, 1001, frozenset(), 12, "bob")
 

@@ -19,9 +19,8 @@ from kit.agent.config.lines import key_lines, line_of
 from kit.agent.config.parsing import parse
 from kit.agent.config.problems import Path, dotted
 from kit.agent.config.reading import SystemNames, read_text
-from kit.agent.config.settings import KeyRule, Settings
+from kit.agent.config.settings import DEFAULT_USER, KeyRule, Settings
 from kit.agent.peers import NOBODY
-from kit.agent.processes.decision import DEFAULT_USER
 from kit.core.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
 from kit.core.sandbox.plan import Level
 

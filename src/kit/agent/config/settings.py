@@ -9,6 +9,8 @@ from kit.agent.policy import ADDED_DEFAULT
 from kit.core.sandbox.plan import Level
 
 STANDARD_OUTPUT, JOURNAL = "stdout", "journal"
+# A system's account for the agent, if there is one.
+DEFAULT_USER = "_kit"
 
 
 @dataclass(frozen=True)

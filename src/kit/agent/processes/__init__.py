@@ -2,5 +2,5 @@
 
 The supervisor accepts each connection, finds out who connected, and hands it to a worker. The zygote holds
 the keys, decides every change to them, and forks the workers. A worker answers its clients. What they say to
-each other stands in `messages`; every channel is a socket pair, so nobody else can speak on it.
+each other stands in `channels`; every channel is a socket pair, so nobody else can speak on it.
 """

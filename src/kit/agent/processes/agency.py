@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.audit.act import Act
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel, ChannelClosed
+from kit.agent.channels.tallies import Tallies
 from kit.agent.config.settings import Settings as File
 from kit.agent.extension import Reloaded
 from kit.agent.journal import Journal
 from kit.agent.peers import NOBODY, Allowed, Peer
-from kit.agent.processes import messages
 from kit.agent.processes.archive import Archive
-from kit.agent.processes.channel import Channel, ChannelClosed
 from kit.agent.processes.confirming import Confirming
 from kit.agent.processes.door import Door
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.reloading import Reloading
 from kit.agent.processes.settings import Settings
-from kit.agent.processes.tallies import Tallies
 from kit.agent.processes.team import Team
 from kit.agent.startup import Configuration
 from kit.core.errors import EXIT_UNAVAILABLE, KitError, Unavailable

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from kit.agent.audit.act import Act
 from kit.agent.audit.render import LineDecoder, json_line
 from kit.agent.audit.writer import AuditWriter
+from kit.agent.channels.tallies import AUDIT_FAILING, AUDIT_LOST, Row
 from kit.agent.processes.loop import Loop, Timer
-from kit.agent.processes.tallies import AUDIT_FAILING, AUDIT_LOST, Row
 from kit.core.errors import ProtocolError
 
 _INTERVAL_S = 0.02

@@ -17,6 +17,8 @@ from kit.agent import answers, conversion, extension, ssh_keys, wire
 from kit.agent import keeper as keepers
 from kit.agent.answers import Locked
 from kit.agent.audit.act import Act
+from kit.agent.channels.messages import Change, Drop, Hold, Shut
+from kit.agent.channels.tallies import Tallies
 from kit.agent.encoding import Buffer
 from kit.agent.holding import Holding, entry_of, microseconds
 from kit.agent.keeper import BadKey
@@ -26,9 +28,7 @@ from kit.agent.operations import Audit, Log
 from kit.agent.passphrase import wipe
 from kit.agent.peers import Allowed, Peer
 from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes
-from kit.agent.processes.messages import Change, Drop, Hold, Shut
 from kit.agent.processes.offspring import Offspring
-from kit.agent.processes.tallies import Tallies
 from kit.agent.schemes import KINDS
 from kit.core.errors import KitError, ProtocolError, UsageError
 from kit.core.framing import frame

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 
 from kit.agent import keeper as keepers
+from kit.agent.channels.messages import Kept, Load
 from kit.agent.extension import Reloaded
 from kit.agent.keystore import Entry
 from kit.agent.loader import private_key_from
 from kit.agent.passphrase import Nobody
 from kit.agent.peers import Allowed
 from kit.agent.processes.authority import Authority, Wish
-from kit.agent.processes.messages import Kept, Load
 from kit.agent.rate import Bucket
 from kit.core.errors import KitError, UsageError
 

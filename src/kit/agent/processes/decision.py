@@ -6,15 +6,13 @@ import os
 import pwd
 from dataclasses import dataclass, replace
 
-from kit.agent.config.settings import STANDARD_OUTPUT
+from kit.agent.config.settings import DEFAULT_USER, STANDARD_OUTPUT
 from kit.agent.config.settings import Settings as File
 from kit.agent.processes.settings import Settings
 from kit.agent.startup import Configuration, Limits
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 from kit.core.sandbox.plan import Level, Plan, User
 
-# A system's account for the agent, if there is one.
-DEFAULT_USER = "_kit"
 _ROOT = 0
 # What a worker has open beside its clients: channels, pipes, the loop's own.
 _DESCRIPTORS_BESIDE_CLIENTS = 32

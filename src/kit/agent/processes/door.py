@@ -10,11 +10,11 @@ import socket
 from collections.abc import Sequence
 from functools import partial
 
+from kit.agent.channels.tallies import ACCEPTED, REJECTED, Row, count
 from kit.agent.operations import Log
 from kit.agent.peers import Allowed, Peer
 from kit.agent.processes.identity import identify
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.tallies import ACCEPTED, REJECTED, Row, count
 from kit.agent.processes.team import Team
 
 _ACCEPT_AT_ONCE = 16

@@ -9,12 +9,12 @@ import os
 from collections import deque
 from collections.abc import Callable
 
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel
 from kit.agent.config.key_files import certificate_spki, open_key
 from kit.agent.config.reading import read
 from kit.agent.config.settings import KeyRule, Settings
 from kit.agent.extension import Reloaded
-from kit.agent.processes import messages
-from kit.agent.processes.channel import Channel
 from kit.core.errors import KitError
 from kit.core.sandbox.plan import User
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kit.agent.channels.tallies import Tallies
 from kit.agent.operations import Log
-from kit.agent.processes.tallies import Tallies
 from kit.agent.startup import Limits
 from kit.core.sandbox.plan import Plan
 

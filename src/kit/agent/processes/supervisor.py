@@ -18,18 +18,19 @@ from typing import NoReturn
 
 from kit.agent.audit.sinks import open_sink
 from kit.agent.audit.writer import AuditWriter
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel, ChannelClosed, pair
+from kit.agent.channels.tallies import Tallies
 from kit.agent.config.reading import read
 from kit.agent.config.settings import Settings as File
 from kit.agent.journal import Journal
 from kit.agent.listener import Listener
-from kit.agent.processes import messages, zygote
+from kit.agent.processes import zygote
 from kit.agent.processes.agency import Agency, Forked, Parts
 from kit.agent.processes.archive import Archive
-from kit.agent.processes.channel import Channel, ChannelClosed, pair
 from kit.agent.processes.decision import decide, place
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.settings import Settings, Shared
-from kit.agent.processes.tallies import Tallies
 from kit.agent.startup import LINE_LIMIT, Configuration, Report
 from kit.core.errors import KitError, Unavailable
 from kit.core.process import die_with_parent, name_process, raise_descriptor_limit

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel, ChannelClosed, pair
+from kit.agent.channels.tallies import CLOSED, RESTARTS, SERVED, Tallies, count
 from kit.agent.operations import Log
 from kit.agent.peers import Peer
-from kit.agent.processes import messages
 from kit.agent.processes.archive import Archive
-from kit.agent.processes.channel import Channel, ChannelClosed, pair
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.restarts import Restarts
 from kit.agent.processes.slots import Slots
-from kit.agent.processes.tallies import CLOSED, RESTARTS, SERVED, Tallies, count
 from kit.core.errors import ProtocolError
 
 # What a pipe may hold while the supervisor is busy: 10,000 audit records. fcntl.h

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel, ChannelClosed
+from kit.agent.channels.questions import Questions
+from kit.agent.channels.recorder import Recorder
+from kit.agent.channels.tallies import CLOSED, PID, SERVED
 from kit.agent.extension import Measure
 from kit.agent.fault import place
 from kit.agent.holding import Holding
 from kit.agent.operations import Operations
-from kit.agent.processes import messages
-from kit.agent.processes.channel import Channel, ChannelClosed
-from kit.agent.processes.questions import Questions
-from kit.agent.processes.recorder import Recorder
 from kit.agent.processes.settings import Shared
-from kit.agent.processes.tallies import CLOSED, PID, SERVED
 from kit.agent.server import Server, Surroundings, Wakes
 from kit.agent.service import Service
 from kit.agent.state import State

@@ -20,6 +20,10 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.agent import keeper as keepers
+from kit.agent.channels import messages
+from kit.agent.channels.channel import Channel, ChannelClosed, adopt
+from kit.agent.channels.messages import Change
+from kit.agent.channels.recorder import Recorder
 from kit.agent.encoding import Buffer
 from kit.agent.extension import Measure
 from kit.agent.fault import place
@@ -28,13 +32,10 @@ from kit.agent.keeper import Keeper
 from kit.agent.keystore import KeyStore
 from kit.agent.passphrase import wipe
 from kit.agent.peers import Peer
-from kit.agent.processes import messages, worker
+from kit.agent.processes import worker
 from kit.agent.processes.authority import Authority, Means
-from kit.agent.processes.channel import Channel, ChannelClosed, adopt
 from kit.agent.processes.configured import Configured
-from kit.agent.processes.messages import Change
 from kit.agent.processes.offspring import Offspring
-from kit.agent.processes.recorder import Recorder
 from kit.agent.processes.settings import Shared
 from kit.core.errors import KitError, ProtocolError
 from kit.core.process import die_with_parent, name_process

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.agent.channels import messages
+from kit.agent.channels.channel import MESSAGE_LIMIT
 from kit.agent.config.values import PEERS_LIMIT
 from kit.agent.extension import KEYS_LIMIT, Measure, PeerRecord, Reloaded
 from kit.agent.peers import Allowed, Peer
-from kit.agent.processes import messages
-from kit.agent.processes.channel import MESSAGE_LIMIT
 from kit.core.errors import ProtocolError
 
 KINDS: tuple[type[Any], ...] = (*messages._KINDS, messages.Reloads, messages.Connected)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.agent.processes.tallies import (
+from kit.agent.channels.tallies import (
     ACCEPTED,
     BOUNDS_US,
     DECRYPTED,

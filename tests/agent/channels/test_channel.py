@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.agent.processes.channel import MESSAGE_LIMIT, Channel, ChannelClosed, adopt, pair
+from kit.agent.channels.channel import MESSAGE_LIMIT, Channel, ChannelClosed, adopt, pair
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_writer_waits_for_a_slow_reader() -> None:
 
 
 def test_a_reader_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.agent.processes.channel._SEND_S", 0.05)
+    monkeypatch.setattr("kit.agent.channels.channel._SEND_S", 0.05)
     one, two = pair()
     writer = Channel(one)
     with two, pytest.raises(ChannelClosed):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kit.agent.channels.channel import Channel
+from kit.agent.channels.messages import Reply, encode
 from kit.agent.later import Get, Wait
-from kit.agent.processes.channel import Channel
-from kit.agent.processes.messages import Reply, encode
 
 _NUMBERS = 2**32
 

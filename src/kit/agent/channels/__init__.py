@@ -1,0 +1,1 @@
+"""What passes between the agent's processes: messages, audit records, and the counters that all share."""
