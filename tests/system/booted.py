@@ -30,14 +30,14 @@ _JOINED = ("--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup")
 _KILLED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--kill-child")
 _UNSHARE = (*_KILLED, "--fork", "--mount-proc", *_JOINED)
 _TRY = "mount -t tmpfs none /run && mount -t cgroup2 none /sys/fs/cgroup && mount -o remount,bind,ro /"
-# $1 is the directory with the machine's own files, $2 where its /tmp is.
+# $1 is the directory with the machine's own files.
 _BOOT = """
 set -e
 mount -t tmpfs -o mode=0755 none /run
 mkdir /run/machine /run/lock
 mount --bind "$1" /run/machine
 cd /run/machine
-mount -t tmpfs -o mode=1777 none "$2"
+mount -t tmpfs -o mode=1777 none /tmp
 mount -t tmpfs -o mode=0755 none /var/log
 mount --bind etc/passwd /etc/passwd
 mount --bind etc/group /etc/group
@@ -86,12 +86,14 @@ class Booted:
 def booted(directory: Path) -> Iterator[Booted]:
     """A machine that has started nothing yet; only root can have one."""
     needs("setpriv", "unshare", "nsenter", "systemctl")
+    if "PrivateTmp=no" in _unhidden():
+        forbidden("a service that sees this test's Python, which lies where its /tmp will be")
     _furnish(directory)
     with _own_cgroup() as cgroup, (directory / "console").open("wb") as console:
         enter = ["sh", "-c", f'echo $$ >"{cgroup}/cgroup.procs" && exec "$@"', "sh", *_UNSHARE, "sh", "-c"]
         if subprocess.run([*enter, _TRY], capture_output=True, check=False).returncode:
             forbidden("systemd in namespaces of its own")
-        boot = [*enter, _BOOT, "sh", str(directory), _own_tmp(directory)]
+        boot = [*enter, _BOOT, "sh", str(directory)]
         with subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=console, stderr=console) as unshared:
             try:
                 yield _await_systemd(unshared, directory / "console")
@@ -111,8 +113,7 @@ def _furnish(directory: Path) -> None:
     (units / "kit-agent.service.d").mkdir()
     added = ["[Service]", "StandardError=append:/run/machine/service.log", *_unhidden()]
     (units / "kit-agent.service.d" / "test.conf").write_text("\n".join(added) + "\n")
-    for name in ("etc", "tmp"):
-        (directory / name).mkdir()
+    (directory / "etc").mkdir()
     for name in ("passwd", "group", "shadow", "gshadow"):
         with contextlib.suppress(FileNotFoundError):
             shutil.copy(f"/etc/{name}", directory / "etc" / name)
@@ -129,11 +130,6 @@ def _unhidden() -> list[str]:
         for setting, places in _HIDDEN.items()
         if any(path.is_relative_to(place) for path in needed for place in places)
     ]
-
-
-def _own_tmp(directory: Path) -> str:
-    """Where the machine's /tmp is; elsewhere, if this test's Python lies in /tmp."""
-    return str(directory / "tmp") if "PrivateTmp=no" in _unhidden() else "/tmp"
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -122,12 +123,21 @@ def test_a_client_that_never_reads_is_ended_and_holds_up_nobody(agent: Running) 
 def _without_descriptors(pid: int) -> Iterator[None]:
     """The process can open nothing more; what it has stays."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = descriptors(pid)
+    used = _settled(pid)
     free = next(number for number in itertools.count() if number not in used)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, hard))
     yield
     with contextlib.suppress(ProcessLookupError):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _settled(pid: int) -> set[int]:
+    """Its descriptors, once it has let go of the client that it handed to another process just now."""
+    used, before = set(descriptors(pid)), set[int]()
+    while used != before:
+        time.sleep(0.05)  # there is nothing to wait for but that nothing happens
+        used, before = set(descriptors(pid)), used
+    return used
 
 
 def _signs(client: AgentClient) -> None:
