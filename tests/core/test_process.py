@@ -12,8 +12,9 @@ import pytest
 
 _HARDENED = """
 import json, os, resource
-from kit.core.process import harden, sandbox
-measures = {m.name: (m.state, m.detail) for m in (*harden(), *sandbox())}
+from kit.core.sandbox.confine import restrain
+from kit.core.sandbox.plan import Plan
+measures = {m.name: (m.state, m.detail) for m in restrain(Plan())}
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(json.dumps({
     "measures": measures,
@@ -52,14 +53,15 @@ def test_a_process_that_cannot_be_made_undumpable_does_not_go_on() -> None:
     code = """
 import json
 from kit.core.errors import NotPermitted
-from kit.core.process import harden
 from kit.core.sandbox import linux
+from kit.core.sandbox.confine import restrain
+from kit.core.sandbox.plan import Plan
 def stays_dumpable(name, *arguments):
     if name != "prctl":
         return linux.call(name, *arguments)
     return int(arguments[0] == linux.PR_GET_DUMPABLE)
 try:
-    harden(stays_dumpable)
+    restrain(Plan(), stays_dumpable)
 except NotPermitted as error:
     print(json.dumps(str(error)))
 """

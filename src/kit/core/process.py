@@ -1,8 +1,8 @@
 """What a process can do so that others learn less from it, measure by measure, each with what became of it.
 
 A measure is "applied", "unavailable" (this system does not know it) or "refused" (it knows it and says no);
-the whole of a sandbox can be "off". The two that protect a key from the same
-user, not dumpable and no new privileges, must be applied: without them nothing starts.
+the whole of a sandbox can be "off". The two that protect a key from the same user, not dumpable and no new
+privileges, must be applied: without them nothing starts. `sandbox.confine` puts them in order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kit.core.errors import NotPermitted
-from kit.core.sandbox import linux, memory
+from kit.core.sandbox import linux
 from kit.core.sandbox.linux import Kernel, prctl
 
 # OFF: the administrator does not want it.
@@ -33,27 +33,6 @@ class Measure:
     name: str
     state: str
     detail: str = ""
-
-
-def harden(kernel: Kernel = linux.call) -> tuple[Measure, ...]:
-    """The check-list for a process that will hold keys; before the first secret, in the first thread."""
-    os.umask(0o077)
-    memory.prepare()
-    return (
-        # Before the process is not dumpable: then /proc/self belongs to root.
-        attempt("memory lock", lambda: memory.lock(kernel)),
-        no_core_dumps(),
-        undumpable(kernel),
-        no_new_privileges(kernel),
-        no_executable_memory(kernel),
-    )
-
-
-def sandbox() -> tuple[Measure, ...]:
-    """What a process gives up once everything is open and imported: the place for namespaces, chroot,
-    Landlock and seccomp, in this order, in a process that still has one thread.
-    """
-    return (Measure("sandbox", UNAVAILABLE, "not part of this version"),)
 
 
 def not_dumpable() -> None:
