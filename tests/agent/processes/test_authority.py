@@ -195,6 +195,16 @@ def test_expiry_is_the_workers_own_and_written_down_once(zygote: Zygote) -> None
     assert (act.key, act.uid, act.pid) == ("key", ITSELF.uid, ITSELF.pid)
 
 
+def test_a_forked_process_can_overwrite_its_copies_of_passphrases(zygote: Zygote) -> None:
+    zygote.ask(*wire.lock_request(wire.LOCK, b"secret"))
+    message = b"".join(bytes(part) for part in wire.lock_request(wire.UNLOCK, b"secret"))
+    zygote.authority.handle(message, ITSELF, lambda _answer: None)
+    ((_, passphrase),) = zygote.authority._guesses
+    assert passphrase == b"secret"
+    zygote.authority.wipe()
+    assert passphrase == bytes(6)
+
+
 def test_guesses_wait_in_a_line_that_has_an_end(zygote: Zygote) -> None:
     zygote.ask([wire.LOCK], string("right"))
     answers: list[bytes] = []

@@ -75,6 +75,25 @@ def test_it_is_wiped_though_whoever_takes_it_fails() -> None:
     assert bytes(kept[0]) == bytes(6)
 
 
+def test_a_forked_process_can_overwrite_its_copy_of_what_is_on_its_way() -> None:
+    nursery = Nursery()
+    reading, writing = os.pipe()
+
+    def slow() -> bytes:
+        os.read(reading, 1)
+        return b"secret"
+
+    nursery.start(slow)
+    (child,) = nursery.offspring._children.values()
+    child.der[:6], child.have = b"secret", 6  # what came so far
+    nursery.offspring.wipe()
+    assert bytes(child.der) == bytes(len(child.der))
+    os.write(writing, b"x")
+    nursery.await_count(1)
+    os.close(reading)
+    os.close(writing)
+
+
 def _fails() -> bytes:
     raise ArithmeticError("no key")
 

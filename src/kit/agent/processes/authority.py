@@ -186,6 +186,12 @@ class Authority:
         self._record("unlock", "", "", asked.peer, "done" if fits else "refused")
         asked.answer([wire.success() if fits else wire.failure()])
 
+    def wipe(self) -> None:
+        """In a process forked from this one: overwrite its copies of secrets that wait here."""
+        for _, passphrase in self._guesses:
+            wipe(passphrase)
+        self._offspring.wipe()
+
     # One for each request.
 
     def add(self, asked: _Asked) -> None:

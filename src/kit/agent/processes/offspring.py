@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from kit.agent.encoding import Buffer
+from kit.agent.passphrase import wipe
 from kit.core.errors import Unavailable
 from kit.core.process import die_with_parent
 
@@ -61,6 +62,11 @@ class Offspring:
         """The same, whoever waits: for what is quick and whose secret must not lie about."""
         self._start(make, take)
 
+    def wipe(self) -> None:
+        """In a process forked from this one: overwrite its copy of what came from children so far."""
+        for child in self._children.values():
+            wipe(child.der)
+
     def _start_next(self) -> None:
         while self._waiting and len(self._children) < self._at_once:
             self._start(*self._waiting.popleft())
@@ -94,7 +100,7 @@ class Offspring:
             with memoryview(child.der)[: child.have] as der:
                 child.take(der if child.have else None)
         finally:
-            child.der[:] = bytes(len(child.der))
+            wipe(child.der)
         self._start_next()
 
 

@@ -140,10 +140,11 @@ class Zygote:
     def _see_to_deferred(self) -> None:
         """What workers asked."""
         while self._deferred:
-            one, data = self._deferred.popleft()
+            one, data = self._deferred[0]  # where a worker that is forked meanwhile finds it, too
             try:
                 self._forwarded(one, data)
             finally:
+                self._deferred.popleft()
                 wipe(data)
 
     def _woken(self) -> None:
@@ -204,12 +205,19 @@ class Zygote:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
+            self._wipe_waiting()
             to_supervisor, to_zygote, _, audit = descriptors
             _close_others({to_supervisor, to_zygote, audit, self._log_pipe})
             ends = worker.Ends(adopt(to_supervisor), adopt(to_zygote), audit)
             worker.run(index, ends, self._authority.holding, self._shared, self._measures)
         finally:
             os._exit(status)
+
+    def _wipe_waiting(self) -> None:
+        """In the worker: a key or passphrase that was on its way to the zygote at the fork is not for it."""
+        for _, data in self._deferred:
+            wipe(data)
+        self._authority.wipe()
 
     def _read_worker(self, one: _Worker) -> None:
         try:
