@@ -77,7 +77,6 @@ class Agency:
         self._itself = Peer(os.geteuid(), os.getegid(), frozenset(), os.getpid())
         self._status = 0
         self._stopping = False
-        self._reload_wanted = False
         self._why = ""
 
     def start(self) -> None:
