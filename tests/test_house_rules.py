@@ -61,6 +61,7 @@ PURE = (
     "kit.agent.encoding",
     "kit.agent.errors",
     "kit.agent.extension",
+    "kit.agent.records",
     "kit.agent.fields",
     "kit.agent.forms",
     "kit.agent.handle",

@@ -17,10 +17,13 @@ from kit.agent.extension import (
     Add,
     AgentMetrics,
     AgentStatus,
+    CertificateList,
+    CertificateRecord,
     Decrypt,
     Done,
     Failure,
     Generate,
+    GetCertificates,
     GetMetrics,
     GetPeers,
     GetStatus,
@@ -67,6 +70,7 @@ REQUESTS = [
     Reload(),
     GetMetrics(),
     GetPeers(),
+    GetCertificates(),
 ]
 ANSWERS = [
     Signature(b"signature"),
@@ -78,6 +82,7 @@ ANSWERS = [
     ReloadReport((Reloaded("mail", "failed", "no such file"), Reloaded("web", "kept", ""))),
     METRICS,
     PeerList((PEER,)),
+    CertificateList((CertificateRecord(b"k" * 32, b"certificate"),)),
 ]
 
 

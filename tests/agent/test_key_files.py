@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from kit.agent.config.certificate import Leaf, from_pem, read_leaf
 from kit.agent.config.key_facts import KeyFacts, NoKey, key_facts
-from kit.agent.config.key_files import certificate_spki, open_key, read_certificate
+from kit.agent.config.key_files import open_key, read_certificate
 from kit.core.errors import KitError, NotPermitted, ProtocolError, Unavailable, UsageError
 from tests.agent import samples
 
@@ -192,19 +192,22 @@ def save_certificate(path: Path, encoding: Encoding = Encoding.PEM, kind: str = 
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 @pytest.mark.parametrize("kind", samples.KINDS)
 def test_a_certificate_tells_its_key_names_and_end(tmp_path: Path, encoding: Encoding, kind: str) -> None:
-    path = save_certificate(tmp_path / "crt", encoding, kind)
+    certificate = samples.certificate(kind, samples.LEAF, NAMES)
+    path = save(tmp_path / "crt", certificate.public_bytes(encoding), 0o644)
     end = samples.NOW + datetime.timedelta(days=4000)
-    expected = Leaf(
-        samples.public_key(kind).spki, ("a.example", "b.example"), samples.NOW.timestamp(), end.timestamp()
+    assert read_certificate(path) == Leaf(
+        certificate.public_bytes(Encoding.DER),
+        samples.public_key(kind).spki,
+        ("a.example", "b.example"),
+        samples.NOW.timestamp(),
+        end.timestamp(),
     )
-    assert read_certificate(path) == expected
-    assert certificate_spki(path) == expected.spki
 
 
 def test_the_leaf_is_the_first_of_a_chain(tmp_path: Path) -> None:
     chain = [samples.certificate(kind).public_bytes(Encoding.PEM) for kind in ("ed25519", "p-256")]
     path = save(tmp_path / "crt", b"Subject: CN = x\n" + b"\n".join(chain).replace(b"\n", b"\r\n"))
-    assert certificate_spki(path) == samples.public_key("ed25519").spki
+    assert read_certificate(path).spki == samples.public_key("ed25519").spki
 
 
 def test_without_dns_names_the_common_name_is_told(tmp_path: Path) -> None:

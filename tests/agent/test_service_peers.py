@@ -75,6 +75,22 @@ def test_each_user_sees_and_uses_the_keys_that_name_him_or_a_group_of_his(agent:
     }
 
 
+def test_each_user_is_told_the_certificates_of_the_keys_that_name_him(agent: Agent) -> None:
+    named = hold(agent, "named", "rsa-2048", Allowed(frozenset({ALICE})), certificate=b"certificate")
+    told = extension.CertificateList((extension.CertificateRecord(key_id(named), b"certificate"),))
+    for who, answer in ((ALICE, told), (BOB, extension.CertificateList(()))):
+        agent.as_peer(who)
+        assert agent.ask(extension.GetCertificates(), extension.CertificateList) == answer
+
+
+def test_of_more_certificates_than_a_message_holds_there_are_as_many_as_fit(agent: Agent) -> None:
+    for number, kind in enumerate(("rsa-2048", "ed25519", "p-521")):
+        hold(agent, kind, kind, Allowed(frozenset({ALICE})), certificate=bytes(100_000 + number))
+    agent.as_peer(ALICE)
+    rows = agent.ask(extension.GetCertificates(), extension.CertificateList).certificates
+    assert [len(row.certificate) for row in rows] == [100_000, 100_001]
+
+
 def test_an_administrator_sees_every_key_and_uses_only_those_that_name_him(agent: Agent) -> None:
     spki = public_key("p-256").spki
     assert listed(agent) == {"alice", "staff"}

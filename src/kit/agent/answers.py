@@ -8,7 +8,7 @@ from kit.agent import extension, ssh_keys, wire
 from kit.agent.encoding import Buffer
 from kit.agent.extension import Failure, Status
 from kit.agent.keeper import NoSuchKey, OperationFailed
-from kit.agent.keystore import Entry, StoreFull
+from kit.agent.keystore import LIST_LIMIT, Entry, StoreFull
 from kit.agent.peers import spelled
 from kit.agent.policy import Refusal
 from kit.agent.public import PublicKey
@@ -16,6 +16,8 @@ from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, Unavailable
 from kit.core.framing import frame
 
+# A key_id, and two lengths.
+_CERTIFICATE_OVERHEAD = 40
 # A key's counters: signed, decrypted, refused.
 Counts = Callable[[Entry], Sequence[int]]
 
@@ -59,6 +61,17 @@ def ssh_signature(public: PublicKey, scheme: Scheme, made: bytes) -> bytearray:
     """To `wire.SignRequest`."""
     name = ssh_keys.signature_format(public, scheme)
     return frame(wire.sign_response(name, ssh_keys.signature_blob(public, made)))
+
+
+def certificates(request: extension.Request, entries: Iterable[Entry]) -> list[Buffer]:
+    """Those that there are, as many as fit in a message."""
+    found, left = [], LIST_LIMIT
+    for entry in entries:
+        size = len(entry.certificate) + _CERTIFICATE_OVERHEAD
+        if entry.certificate and size <= left:
+            left -= size
+            found.append(extension.CertificateRecord(entry.public.key_id, entry.certificate))
+    return done(request, extension.CertificateList(tuple(found)))
 
 
 _SIGNED = wire.extension_response(extension.Sign.name, b"") + bytes([Status.DONE])

@@ -58,6 +58,11 @@ class AgentClient:
     def list_keys(self) -> tuple[KeyRecord, ...]:
         return self._ask(extension.List(), extension.KeyList).keys
 
+    def certificates(self) -> dict[bytes, bytes]:
+        """The certificates (DER) that the configuration names, by the key_id."""
+        rows = self._ask(extension.GetCertificates(), extension.CertificateList).certificates
+        return {row.key_id: row.certificate for row in rows}
+
     def find(self, wanted: str) -> KeyRecord:
         """The key of this name, SSH fingerprint ("SHA256:…") or beginning of its hexadecimal key_id."""
         return select(self.list_keys(), wanted)

@@ -26,6 +26,13 @@ from kit.agent.fields import (
     text,
     write,
 )
+from kit.agent.records import CertificateRecord as CertificateRecord
+from kit.agent.records import KeyMetrics as KeyMetrics
+from kit.agent.records import KeyRecord as KeyRecord
+from kit.agent.records import Measure as Measure
+from kit.agent.records import PeerRecord as PeerRecord
+from kit.agent.records import Process as Process
+from kit.agent.records import Reloaded as Reloaded
 from kit.core.errors import ProtocolError
 
 KEYS_LIMIT = 256
@@ -139,7 +146,27 @@ class GetPeers:
     name: ClassVar[str] = "peers@kit"
 
 
-Request = Sign | Decrypt | Generate | Add | List | Remove | GetStatus | Stop | Reload | GetMetrics | GetPeers
+@dataclass(frozen=True)
+class GetCertificates:
+    """Which certificates does the configuration name, of the keys that the asker may use?"""
+
+    name: ClassVar[str] = "certificates@kit"
+
+
+Request = (
+    Sign
+    | Decrypt
+    | Generate
+    | Add
+    | List
+    | Remove
+    | GetStatus
+    | Stop
+    | Reload
+    | GetMetrics
+    | GetPeers
+    | GetCertificates
+)
 _REQUESTS: dict[str, type[Request]] = {
     kind.name: kind
     for kind in (
@@ -154,82 +181,10 @@ _REQUESTS: dict[str, type[Request]] = {
         Reload,
         GetMetrics,
         GetPeers,
+        GetCertificates,
     )
 }
 NAMES = tuple(_REQUESTS)
-
-
-@dataclass(frozen=True)
-class KeyRecord:
-    """A key as the agent lists it; times are seconds of the Unix epoch, 0 is never."""
-
-    key_name: str = text()
-    kind: str = text()
-    spki: bytes = octets()  # SubjectPublicKeyInfo, DER
-    ssh_blob: bytes = octets()  # RFC 4253, section 6.6
-    purposes: tuple[str, ...] = names()
-    added_s: int = number64()
-    expires_s: int = number64()
-    signed: int = number64()
-    decrypted: int = number64()
-    refused: int = number64()
-    peers: tuple[str, ...] = names()  # who may use it: "uid:NUMBER" and "gid:NUMBER"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One hardening measure: `state` is "applied", "unavailable", "refused" or "off", `detail` says why."""
-
-    measure: str = text()
-    state: str = text()
-    detail: str = remark()
-
-
-@dataclass(frozen=True)
-class Process:
-    """One of the agent's processes: `role` is "supervisor", "zygote" or "worker"."""
-
-    role: str = text()
-    pid: int = number32()
-    connections: int = number32()
-
-
-@dataclass(frozen=True)
-class Reloaded:
-    """What became of one configured key: `result` is "kept", "loaded", "removed" or "failed", and why."""
-
-    key_name: str = text()
-    result: str = text()
-    why: str = remark(400)  # so that a report on all keys, those before and after, is one message
-
-
-@dataclass(frozen=True)
-class KeyMetrics:
-    """What was done with a key; `durations`: how many operations took up to each bound, and how many more."""
-
-    key_id: bytes = octets()  # several keys may have one name
-    key_name: str = text()
-    kind: str = text()
-    expires_s: int = number64()
-    signed: int = number64()
-    decrypted: int = number64()
-    refused: int = number64()
-    microseconds: int = number64()
-    durations: tuple[int, ...] = counts()
-
-
-@dataclass(frozen=True)
-class PeerRecord:
-    """A connected client, and what it did on this connection."""
-
-    uid: int = number32()
-    pid: int = number32()
-    peer_name: str = text()
-    connection: int = number32()  # tells it from others; that of one who is gone is given again
-    worker: int = number32()
-    since_s: int = number64()
-    operations: int = number64()
-    refused: int = number64()
 
 
 @dataclass(frozen=True)
@@ -317,7 +272,24 @@ class PeerList:
     peers: tuple[PeerRecord, ...] = rows(PeerRecord, _PEERS_LIMIT)
 
 
-Answer = Signature | Plaintext | KeyList | Done | AgentStatus | ReloadReport | AgentMetrics | PeerList
+@dataclass(frozen=True)
+class CertificateList:
+    """The answer to `GetCertificates`: as many as fit in a message."""
+
+    certificates: tuple[CertificateRecord, ...] = rows(CertificateRecord, KEYS_LIMIT)
+
+
+Answer = (
+    Signature
+    | Plaintext
+    | KeyList
+    | Done
+    | AgentStatus
+    | ReloadReport
+    | AgentMetrics
+    | PeerList
+    | CertificateList
+)
 
 
 @dataclass(frozen=True)

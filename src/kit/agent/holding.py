@@ -101,6 +101,7 @@ def entry_of(change: Hold, candidate: Candidate) -> Entry:
         change.slot,
         change.limited,
         change.confirm,
+        change.certificate,
     )
 
 

@@ -42,6 +42,7 @@ class Entry:
     slot: int = 0  # where its counters are
     limited: bool = False  # by a rate
     confirm: bool = False  # somebody is asked before each use
+    certificate: bytes = b""  # its own, DER, where the configuration names one
 
     def alive(self, now_s: float) -> bool:
         return not self.expires_s or now_s < self.expires_s

@@ -6,7 +6,7 @@ file, and nowhere else. What breaks the encoding raises ProtocolError, and the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -109,9 +109,14 @@ class Service:
 
     def list(self, request: extension.List, client: Client) -> Any:
         """An administrator sees every key, others those that name them."""
+        return answers.listed(request, self._seen_by(client), self._state.counts)
+
+    def certificates(self, request: extension.GetCertificates, client: Client) -> Any:
+        return answers.certificates(request, self._seen_by(client))
+
+    def _seen_by(self, client: Client) -> Sequence[Entry]:
         alive = self._holding.alive()
-        seen = [entry for entry in alive if client.admin or entry.peers.admits(client.peer)]
-        return answers.listed(request, seen, self._state.counts)
+        return [entry for entry in alive if client.admin or entry.peers.admits(client.peer)]
 
     def status(self, request: extension.GetStatus, _client: Client) -> Any:
         return answers.done(request, self._state.status(len(self._holding.alive()), self._holding.locked))
@@ -219,6 +224,7 @@ _RULES: dict[type[object], _Rule] = {
     extension.Generate: _Rule(None, False, True),
     extension.Add: _Rule(None, False, True),
     extension.List: _Rule(Service.list, False, False),
+    extension.GetCertificates: _Rule(Service.certificates, False, False),
     extension.Remove: _Rule(None, False, True),
     extension.GetStatus: _Rule(Service.status, True, True),
     extension.GetMetrics: _Rule(Service.metrics, True, True),

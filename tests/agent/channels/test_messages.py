@@ -95,7 +95,7 @@ def test_a_kind_that_there_is_not_is_named(number: int) -> None:
 def test_a_secret_is_in_no_repr_and_is_a_view_of_what_came() -> None:
     secret = bytearray(b"secret")
     hold = messages.Hold(
-        1, "web", ("ssh",), frozenset({1}), frozenset(), 1, 0, False, False, memoryview(secret)
+        1, "web", ("ssh",), frozenset({1}), frozenset(), 1, 0, False, False, b"", memoryview(secret)
     )
     for message in (
         hold,
@@ -114,7 +114,9 @@ def test_a_secret_is_in_no_repr_and_is_a_view_of_what_came() -> None:
 def test_a_client_and_a_key_name_whom_the_numbers_say() -> None:
     client = messages.Client(5, 1000, 100, frozenset({7, 8}), 4321, "postfix", True)
     assert client.peer == Peer(1000, 100, frozenset({7, 8}), 4321, "postfix")
-    hold = messages.Hold(1, "web", (), frozenset({1}), frozenset({2}), 1, 0, False, False, memoryview(b""))
+    hold = messages.Hold(
+        1, "web", (), frozenset({1}), frozenset({2}), 1, 0, False, False, b"", memoryview(b"")
+    )
     assert hold.peers == Allowed(frozenset({1}), frozenset({2}))
 
 
@@ -123,7 +125,9 @@ def test_the_longest_messages_that_there_can_be_fit_the_channel() -> None:
     failed = [Reloaded(name, "failed", why)] * KEYS_LIMIT
     kept = messages.Kept((*failed, *[Reloaded(name, "removed", "")] * KEYS_LIMIT))
     everybody = frozenset(range(2**32 - 1 - PEERS_LIMIT, 2**32 - 1))
-    load = messages.Load(name, ("ssh",) * 9, everybody, everybody, 1, 1, 1, True, bytes(2000), why)
+    load = messages.Load(
+        name, ("ssh",) * 9, everybody, everybody, 1, 1, 1, True, bytes(2000), bytes(8000), why
+    )
     peers = [PeerRecord(2**32 - 1, 2**32 - 1, "\N{REPLACEMENT CHARACTER}" * 15, 1, 1, 1, 1, 1)] * 1024
     connected = joined(messages.Reply(1, True, memoryview(joined(messages.Connected(tuple(peers))))))
     for data in (joined(kept), joined(load), connected):

@@ -20,7 +20,7 @@ from kit.agent.processes.configured import Configured
 from tests.agent.processes.test_authority import Zygote
 from tests.agent.samples import private_key, public_key
 
-RULE = Load("web", ("ssh",), frozenset({1000}), frozenset(), 0, 0, 0, False, b"", "")
+RULE = Load("web", ("ssh",), frozenset({1000}), frozenset(), 0, 0, 0, False, b"", b"", "")
 
 
 class Room:

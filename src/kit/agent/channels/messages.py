@@ -91,6 +91,7 @@ class Load:
     burst: int = number32()
     confirm: bool = flag()
     spki: bytes = octets()  # the certificate's, which the key must fit; empty for none
+    certificate: bytes = octets()
     error: str = remark()
 
 
@@ -255,6 +256,7 @@ class Hold:
     expires_us: int = number64()  # 0 for never
     limited: bool = flag()
     confirm: bool = flag()
+    certificate: bytes = octets()  # the key's own, DER; empty for none
     der: memoryview = secret()
 
     @property

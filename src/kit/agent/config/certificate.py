@@ -30,6 +30,7 @@ _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 class Leaf:
     """A certificate; `names` are its DNS names, or without any its common names."""
 
+    der: bytes
     spki: bytes
     names: tuple[str, ...]
     begins_s: float
@@ -54,7 +55,7 @@ def read_leaf(certificate: bytes) -> Leaf:
     validity = fields.inside(SEQUENCE)
     begins_s, ends_s = _time(validity.next()), _time(validity.next())
     subject, spki = fields.inside(SEQUENCE), fields.take(SEQUENCE).whole
-    return Leaf(spki, _alternative_names(fields) or _common_names(subject), begins_s, ends_s)
+    return Leaf(certificate, spki, _alternative_names(fields) or _common_names(subject), begins_s, ends_s)
 
 
 def _time(element: Element) -> float:

@@ -51,11 +51,6 @@ def read_certificate(path: str) -> Leaf:
         secret.wipe()
 
 
-def certificate_spki(path: str) -> bytes:
-    """The SubjectPublicKeyInfo of the leaf in a certificate file."""
-    return read_certificate(path).spki
-
-
 def _check_key(status: os.stat_result, path: str, uid: int, gid: int) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode):

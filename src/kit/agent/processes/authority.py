@@ -67,6 +67,7 @@ class Wish:
     name_is_unique: bool = True  # ssh-add gives a comment, which several keys may share
     limited: bool = False
     confirm: bool = False
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class Authority:
             expires_us=microseconds(now_s + wish.lifetime_s) if wish.lifetime_s else 0,
             limited=wish.limited,
             confirm=wish.confirm,
+            certificate=wish.certificate,
             der=memoryview(der),
         )
         store.check_room(entry_of(change, candidate))

@@ -75,6 +75,7 @@ class Configured:
             name_is_unique=entry is None,
             limited=bool(rule.rate_mhz),
             confirm=rule.confirm,
+            certificate=rule.certificate,
         )
         self._authority.hold(wish, der, self._itself, "add")
         if entry and entry.public.key_id != key_id:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel
-from kit.agent.config.key_files import certificate_spki, open_key
+from kit.agent.config.key_files import open_key, read_certificate
 from kit.agent.config.reading import read
 from kit.agent.config.settings import KeyRule, Settings
 from kit.agent.extension import Reloaded
@@ -53,10 +53,11 @@ class Reloading:
             self._finish.popleft()(message.keys)
 
     def _send_key(self, rule: KeyRule) -> None:
-        spki, error, descriptor = b"", "", -1
+        spki, certificate, error, descriptor = b"", b"", "", -1
         try:
             if rule.certificate:
-                spki = certificate_spki(rule.certificate)
+                leaf = read_certificate(rule.certificate)
+                spki, certificate = leaf.spki, leaf.der
             descriptor = open_key(rule.file, self._uid, self._gid)
         except KitError as failure:
             error = str(failure)
@@ -70,6 +71,7 @@ class Reloading:
             rule.burst,
             bool(rule.confirm),
             spki,
+            certificate,
             error,
         )
         try:
