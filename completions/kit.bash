@@ -32,7 +32,7 @@ _kit_source() {
     COMPREPLY+=($(compgen -W "$(kit eeg ports 2>/dev/null | sed -n 's,^\(/dev/[^ ]*\).*,\1,p')" -- "$cur"))
 }
 
-_kit_purposes="tls-server tls-client ssh csr self-signed ca any decrypt"
+_kit_purposes="tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt"
 _kit_formats="eegreader csv tsv ndjson raw table"
 _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
 

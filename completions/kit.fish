@@ -44,7 +44,7 @@ function __kit_ports
     kit eeg ports 2>/dev/null | string match --regex '^/dev/\S+'
 end
 
-set -l purposes 'tls-server tls-client ssh csr self-signed ca any decrypt'
+set -l purposes 'tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt'
 set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519'
 
 # Files where a command takes files, and nowhere else.

@@ -28,7 +28,9 @@ _kit_purposes() {
         'csr[certificate requests for the key itself]' \
         'self-signed[certificates of the key for itself]' \
         'ca[any certificate]' \
-        'any[anything]' \
+        'any[anything, if all of it arrives]' \
+        'tls-digest[digests of a form that TLS uses]' \
+        'digest[any digest, so anything at all]' \
         'decrypt[RSA decryption]'
 }
 

@@ -30,7 +30,7 @@ LIBRARIES = {
     "rich": ("kit.core.output",),
     "serial": ("kit.eeg.sources.serial",),
     "cffi": ("kit.agent.provider",),
-    "_cffi_backend": ("kit.agent.provider",),
+    "_cffi_backend": ("kit.agent.provider", "kit.agent.bare_rsa"),
     "cryptography": (
         "kit.agent.public",
         "kit.agent.keeper",
@@ -72,6 +72,7 @@ PURE = (
     "kit.agent.policy",
     "kit.agent.channels.messages",
     "kit.agent.processes.restarts",
+    "kit.agent.pss",
     "kit.agent.public",
     "kit.agent.rate",
     "kit.agent.rates",

@@ -7,7 +7,7 @@ from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from kit.agent.encoding import string
@@ -129,6 +129,21 @@ def certificate_verify(side: str = "server", hash_size: int = 32) -> bytes:
 
 def key_exchange(curve: str = "x25519") -> bytes:
     return b"c" * 32 + b"r" * 32 + POINTS[curve]
+
+
+def pss_block(
+    key: rsa.RSAPrivateKey,
+    content: bytes,
+    algorithm: hashes.HashAlgorithm,
+    *,
+    mask: hashes.HashAlgorithm | None = None,
+    salt: int | None = None,
+) -> bytes:
+    """The EMSA-PSS block that a signature is made of: the public operation gives it back."""
+    pss = padding.PSS(padding.MGF1(mask or algorithm), algorithm.digest_size if salt is None else salt)
+    numbers = key.public_key().public_numbers()
+    made = int.from_bytes(key.sign(content, pss, algorithm), "big")
+    return pow(made, numbers.e, numbers.n).to_bytes((key.key_size + 7) // 8, "big")
 
 
 @cache

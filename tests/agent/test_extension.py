@@ -42,6 +42,8 @@ from kit.agent.extension import (
     Remove,
     Sign,
     Signature,
+    SignBlock,
+    SignDigest,
     Status,
     Stop,
 )
@@ -59,6 +61,8 @@ METRICS = AgentMetrics("0.1", 17, 1, True, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, (50
 PEER = PeerRecord(1000, 4321, "postfix/smtpd", 5, 1, 2, 3, 4)
 REQUESTS = [
     Sign(b"k" * 32, 0x0804, "tls-server", b"content"),
+    SignDigest(b"k" * 32, 0x0403, "tls-digest", b"d" * 32),
+    SignBlock(b"k" * 32, "", b"b" * 256),
     Decrypt(b"k" * 32, b"ciphertext"),
     Generate("mail", "p-256", ("tls-server", "csr"), 60),
     Generate("mail", "p-256", (), 0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +21,8 @@ from kit.agent import keeper
 from kit.agent.keeper import BadKey, Keeper, NoSuchKey, OperationFailed
 from kit.agent.public import UnsupportedKey
 from kit.agent.schemes import BY_NAME, KINDS, SCHEMES, KeyType, Scheme
+from kit.core.errors import Unavailable
+from tests.agent.samples import pss_block
 
 CONTENT = b"what is signed"
 HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
@@ -31,6 +35,14 @@ def _der(key: object, form: PrivateFormat = PrivateFormat.PKCS8) -> bytearray:
 
 def _made(kind: str) -> keeper.Candidate:
     return keeper.load(bytearray(keeper.generate_der(kind)))
+
+
+def _key_for(scheme: Scheme) -> keeper.PrivateKeyObject:
+    if scheme.key_type is KeyType.RSA:
+        return RSA
+    if scheme.key_type is KeyType.EC:
+        return ec.generate_private_key(ec.SECP384R1())
+    return ed25519.Ed25519PrivateKey.generate()
 
 
 def _held(candidate: keeper.Candidate) -> Keeper:
@@ -52,11 +64,7 @@ def _verify(public: object, signature: bytes, scheme: Scheme, content: bytes = C
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
 def test_every_scheme_makes_a_signature_that_verifies(scheme: Scheme) -> None:
-    key = {
-        KeyType.RSA: lambda: RSA,
-        KeyType.ED25519: ed25519.Ed25519PrivateKey.generate,
-        KeyType.EC: lambda: ec.generate_private_key(ec.SECP384R1()),
-    }[scheme.key_type]()
+    key = _key_for(scheme)
     candidate = keeper.load(_der(key))
     signature = _held(candidate).sign(candidate.public.key_id, scheme, CONTENT)
     _verify(key.public_key(), signature, scheme)
@@ -135,6 +143,50 @@ def test_an_rsa_key_with_a_damaged_part_is_refused_or_still_signs_rightly(at: in
         return
     signature = _held(candidate).sign(candidate.public.key_id, BY_NAME["rsa_pkcs1_sha256"], CONTENT)
     RSA.public_key().verify(signature, CONTENT, padding.PKCS1v15(), hashes.SHA256())
+
+
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES.values() if s.hash_name], ids=lambda s: s.name)
+def test_a_digest_is_signed_as_its_content_is(scheme: Scheme) -> None:
+    candidate = keeper.load(_der(_key_for(scheme)))
+    digest = hashlib.new(scheme.hash_name, CONTENT).digest()
+    for _ in range(2):
+        signature = _held(candidate).sign_digest(candidate.public.key_id, scheme, digest)
+        _verify(candidate.private.public_key(), signature, scheme)
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize("scheme", [s for s in SCHEMES.values() if s.pss], ids=lambda s: s.name)
+def test_an_encoded_block_becomes_the_signature(scheme: Scheme, form: PrivateFormat) -> None:
+    candidate = keeper.load(_der(RSA, form), blocks=True)
+    block = pss_block(RSA, CONTENT, HASHES[scheme.hash_name])
+    signature = _held(candidate).sign_block(candidate.public.key_id, block)
+    _verify(RSA.public_key(), signature, scheme)
+
+
+@pytest.mark.parametrize("block", [b"", b"\0" * 255, b"\xff" * 256, b"\0" * 257])
+def test_what_is_no_number_below_the_modulus_is_no_block(block: bytes) -> None:
+    candidate = keeper.load(_der(RSA), blocks=True)
+    with pytest.raises(OperationFailed):
+        _held(candidate).sign_block(candidate.public.key_id, block)
+
+
+def test_only_an_rsa_key_for_blocks_is_read_twice() -> None:
+    assert keeper.load(_der(RSA), blocks=True).bare
+    assert keeper.load(_der(RSA)).bare is None
+    assert keeper.load(bytearray(keeper.generate_der("p-256")), blocks=True).bare is None
+    held = keeper.load(_der(RSA))
+    with pytest.raises(Unavailable, match="libcrypto"):
+        _held(held).sign_block(held.public.key_id, bytes(256))
+
+
+def test_the_second_reading_goes_with_the_key() -> None:
+    candidate = keeper.load(_der(RSA), blocks=True)
+    gone = weakref.ref(candidate.bare)  # type: ignore[arg-type]
+    held, key_id = _held(candidate), candidate.public.key_id
+    del candidate
+    assert gone() is not None
+    held.forget(key_id)
+    assert gone() is None
 
 
 def test_a_forgotten_key_signs_nothing() -> None:

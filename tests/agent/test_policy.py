@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from kit.agent import policy
 from kit.agent.content import Kind
-from kit.agent.policy import PURPOSES, Permit, Refusal, decide, decide_decrypt, parse_purposes, recognise
+from kit.agent.policy import (
+    PURPOSES,
+    Permit,
+    Refusal,
+    decide,
+    decide_block,
+    decide_decrypt,
+    decide_digest,
+    parse_purposes,
+    recognise,
+)
 from kit.agent.schemes import BY_NAME, SCHEMES, Scheme
 from kit.core.errors import UsageError
 from tests.agent import ambiguous
@@ -44,7 +54,7 @@ COVERED = {
     "login": ("ssh",),
     "SSHSIG": ("ssh",),
 }
-SIGNING = [name for name in PURPOSES if name not in ("any", "decrypt")]
+SIGNING = [name for name in PURPOSES if name not in ("any", "tls-digest", "digest", "decrypt")]
 FITTING = {
     "rsa-2048": ("rsa_pss_rsae_sha256", "rsa_pkcs1_sha256"),
     "p-256": ("ecdsa_secp256r1_sha256",),
@@ -94,11 +104,21 @@ def test_any_signs_everything(what: str) -> None:
     assert ask("p-256", what, "any", claimed=COVERED[what][0]) == Permit("any")
 
 
+@pytest.mark.parametrize("what", COVERED)
+def test_a_key_that_signs_any_digest_signs_every_content(what: str) -> None:
+    assert ask("p-256", what, "digest") == Permit("digest")
+    assert ask("p-256", what, "digest", *COVERED[what]) == Permit(COVERED[what][0])
+    assert ask("p-256", what, "digest", claimed=COVERED[what][0]) == Permit("digest")
+    assert ask("p-256", what, "digest", "any") == Permit("any")
+    assert isinstance(ask("p-256", what, "tls-digest"), Refusal)
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", bytes(100), b"\x30\x00", b"\x31\x00"])
 def test_unknown_content_is_signed_under_any_only(data: bytes) -> None:
     key, scheme = public_key("ed25519"), BY_NAME["ed25519"]
     assert decide(key, ["any"], "", scheme, data) == Permit("any")
-    answer = decide(key, [*SIGNING, "decrypt"], "", scheme, data)
+    assert decide(key, ["digest"], "", scheme, data) == Permit("digest")
+    answer = decide(key, [*SIGNING, "tls-digest", "decrypt"], "", scheme, data)
     assert isinstance(answer, Refusal)
     assert answer.purpose == "any"
 
@@ -109,7 +129,7 @@ def test_a_claim_narrows_and_never_widens(what: str, claimed: str) -> None:
     for allowed in (("any",), SIGNING, policy.ADDED_DEFAULT):
         answer = ask("p-256", what, *allowed, claimed=claimed)
         covered = set(allowed) & {"any", *COVERED[what]}
-        if covered and claimed in ("", "any", *COVERED[what]):
+        if covered and claimed in ("", "any", "digest", *COVERED[what]):
             assert isinstance(answer, Permit)
             assert answer.purpose in covered
         else:
@@ -267,7 +287,8 @@ def test_an_unknown_purpose_is_named_with_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError, match=f"no purpose '{name}'") as caught:
         parse_purposes(["csr", name])
     assert caught.value.hint == (
-        "the purposes are tls-server, tls-client, ssh, csr, self-signed, ca, any and decrypt"
+        "the purposes are "
+        "tls-server, tls-client, ssh, csr, self-signed, ca, any, tls-digest, digest and decrypt"
     )
 
 
@@ -283,6 +304,85 @@ def test_decryption_has_to_be_allowed_by_name() -> None:
 def test_decryption_lets_nothing_be_signed() -> None:
     for what in COVERED:
         assert isinstance(ask("rsa-2048", what, "decrypt"), Refusal)
+
+
+# Digests.
+
+# By key: the schemes whose digests TLS has it sign, and those that it does not.
+OF_TLS = {
+    "rsa-2048": ([s.name for s in SCHEMES.values() if s.name.startswith("rsa")], []),
+    "p-256": (["ecdsa_secp256r1_sha256"], ["ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"]),
+    "p-384": (["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384"], ["ecdsa_secp521r1_sha512"]),
+    "p-521": (["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"], []),
+}
+
+
+def ask_digest(kind: str, scheme: str, *allowed: str, claimed: str = "") -> Permit | Refusal:
+    return decide_digest(public_key(kind), allowed, claimed, BY_NAME[scheme])
+
+
+@pytest.mark.parametrize("kind", OF_TLS)
+def test_a_digest_is_signed_only_where_that_was_said(kind: str) -> None:
+    tls, others = OF_TLS[kind]
+    for scheme in tls:
+        assert ask_digest(kind, scheme, "tls-digest") == Permit("tls-digest")
+        assert ask_digest(kind, scheme, "digest") == Permit("digest")
+        assert ask_digest(kind, scheme, "digest", "tls-digest") == Permit("tls-digest")
+        assert ask_digest(kind, scheme, *SIGNING, "any", "decrypt") == Refusal(
+            "tls-digest",
+            "only a digest arrives (tls-digest), and the key may sign "
+            "tls-server, tls-client, ssh, csr, self-signed, ca and any only",
+        )
+    for scheme in others:
+        assert ask_digest(kind, scheme, "digest") == Permit("digest")
+        size = 48 if "384" in scheme else 64
+        assert ask_digest(kind, scheme, "tls-digest") == Refusal(
+            "digest",
+            f"only a digest arrives, of {size} bytes, which TLS has no key of type {kind} sign (digest), "
+            "and the key may sign tls-digest only",
+        )
+
+
+def test_a_digest_is_for_one_type_of_key_and_not_for_ed25519() -> None:
+    everything = tuple(PURPOSES)
+    for kind, scheme in itertools.product(KINDS, SCHEMES.values()):
+        answer = decide_digest(public_key(kind), everything, "", scheme)
+        fits = scheme.key_type is public_key(kind).key_type and kind != "ed25519"
+        assert isinstance(answer, Permit) == fits
+    assert ask_digest("ed25519", "ed25519", "digest") == Refusal(
+        "digest", "ed25519 signs no digest with a key of type ed25519"
+    )
+
+
+@pytest.mark.parametrize("claimed", [*PURPOSES, "", "TLS-digest", "digests"])
+def test_a_claim_for_a_digest_narrows_and_never_widens(claimed: str) -> None:
+    for allowed in (("tls-digest",), ("digest",), ("digest", "tls-digest"), SIGNING, ("any",)):
+        for scheme in ("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384"):
+            covers = {"tls-digest", "digest"} if scheme.endswith("256") else {"digest"}
+            answer = ask_digest("p-256", scheme, *allowed, claimed=claimed)
+            if covers & set(allowed) and claimed in ("", *covers):
+                assert isinstance(answer, Permit)
+                assert answer.purpose in covers & set(allowed)
+            else:
+                assert isinstance(answer, Refusal)
+
+
+def test_a_block_is_signed_only_if_it_is_encoded_and_that_was_said() -> None:
+    rsa, pss = public_key("rsa-2048"), BY_NAME["rsa_pss_rsae_sha256"]
+    assert decide_block(rsa, ["tls-digest"], "", pss) == Permit("tls-digest")
+    assert decide_block(rsa, ["digest"], "", pss) == Permit("digest")
+    assert decide_block(rsa, ["digest"], "tls-digest", pss) == Permit("digest")
+    assert decide_block(rsa, ["tls-server"], "", pss) == Refusal(
+        "tls-digest", "only an encoded digest arrives (tls-digest), and the key may sign tls-server only"
+    )
+    assert decide_block(rsa, ["tls-digest"], "tls-server", pss) == Refusal(
+        "tls-digest", "only an encoded digest arrives (tls-digest), and the request calls it 'tls-server'"
+    )
+    for allowed in (list(PURPOSES), ["tls-digest"], ["digest", "any", "decrypt"]):
+        assert decide_block(rsa, allowed, "", None) == Refusal(
+            "tls-digest", "a block arrives that is not encoded as RSASSA-PSS in TLS is"
+        )
+    assert isinstance(decide_block(public_key("p-256"), list(PURPOSES), "", pss), Refusal)
 
 
 # Anything at all.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from kit.agent.encoding import string
 from kit.agent.extension import Failure, Status
 from kit.agent.forms import key_id
 from kit.agent.keystore import Entry
+from kit.agent.public import load_spki
 from tests.agent.joined import Agent
 from tests.agent.samples import KINDS, TLS_1_3_HEAD, public_key
 
@@ -110,6 +113,21 @@ def test_another_length_purpose_scheme_or_head_is_looked_at(
     assert isinstance(wrong, Failure) and wrong.status is Status.REFUSED
 
 
+def test_a_second_digest_is_permitted_without_another_look_and_one_of_another_length_is_not(
+    agent: Agent,
+) -> None:
+    key = agent.make(purposes=["digest"])
+    for digest in (b"a" * 32, b"b" * 32):
+        request = extension.SignDigest(key_id(key.spki), SCHEME, "", digest)
+        signature = agent.ask(request, extension.Signature).signature
+        public = load_spki(public_of(agent))
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        public.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    assert len(agent.client.repeats) == 1
+    longer = extension.SignDigest(key_id(key.spki), SCHEME, "", b"c" * 33)
+    assert agent.ask(longer, extension.Signature).status is Status.MALFORMED
+
+
 def test_what_was_refused_is_not_remembered(agent: Agent) -> None:
     key = agent.make(purposes=["csr"])
     for _ in range(3):
@@ -173,11 +191,6 @@ def public_of(agent: Agent) -> bytes:
 
 
 def assert_signed(spki: bytes, signature: bytes, content: bytes) -> None:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from kit.agent.public import load_spki
-
     public = load_spki(spki)
     assert isinstance(public, ec.EllipticCurvePublicKey)
     public.verify(signature, content, ec.ECDSA(hashes.SHA256()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -22,7 +23,7 @@ from kit.agent.extension import Status
 from kit.agent.forms import key_id
 from kit.core.errors import ProtocolError
 from tests.agent.joined import Agent
-from tests.agent.samples import TLS_1_3_HEAD, private_key
+from tests.agent.samples import TLS_1_3_HEAD, private_key, pss_block
 
 CERTIFICATE_VERIFY = TLS_1_3_HEAD + bytes(32)
 SSHSIG = b"SSHSIG" + string("file") + string("") + string("sha512") + string(bytes(64))
@@ -82,6 +83,66 @@ def test_what_the_purposes_do_not_allow_is_refused_counted_and_logged(agent: Age
     (fields,) = agent.log.of("refuse")
     assert fields["key"] == "web"
     assert fields["purpose"] == "ssh"
+
+
+def ask_digest(agent: Agent, spki: bytes, scheme: int, digest: bytes, purpose: str = "") -> Any:
+    return agent.ask(extension.SignDigest(key_id(spki), scheme, purpose, digest), extension.Signature)
+
+
+def test_a_digest_is_signed_by_a_key_that_says_so(agent: Agent) -> None:
+    key = agent.make(purposes=["tls-digest"], name="mail")
+    public = load_der_public_key(key.spki)
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    for digest in (b"d" * 32, b"e" * 32):
+        made = ask_digest(agent, key.spki, 0x0403, digest)
+        public.verify(made.signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    assert agent.ask(extension.List()).keys[0].signed == 2
+    acts = [act for act in agent.audit.acts if act.event == "sign"]
+    assert {(act.purpose, act.scheme) for act in acts} == {("tls-digest", "ecdsa_secp256r1_sha256")}
+    refusal = ask_digest(agent, key.spki, 0x0503, b"d" * 48)
+    assert (refusal.status, refusal.purpose) == (Status.REFUSED, "digest")
+
+
+def test_a_digest_is_refused_counted_and_logged_like_anything_else(agent: Agent) -> None:
+    key = agent.make(purposes=["tls-server", "any"], name="web")
+    refusal = ask_digest(agent, key.spki, 0x0403, b"d" * 32)
+    assert (refusal.status, refusal.purpose) == (Status.REFUSED, "tls-digest")
+    assert refusal.message.startswith("only a digest arrives (tls-digest), and the key may sign tls-server")
+    assert agent.ask(extension.List()).keys[0].refused == 1
+    assert agent.log.of("refuse") == [{"key": "web", "purpose": "tls-digest", "why": refusal.message}]
+    assert agent.audit.of("sign") == ["refused"]
+
+
+@pytest.mark.parametrize("size", [0, 20, 31, 33, 48, 64])
+def test_a_digest_of_another_length_than_the_schemes_is_malformed(agent: Agent, size: int) -> None:
+    key = agent.make(purposes=["digest"])
+    assert ask_digest(agent, key.spki, 0x0403, bytes(size)).status is Status.MALFORMED
+    assert not agent.client.repeats
+
+
+def test_a_block_is_signed_by_a_key_that_says_so_and_nothing_but_a_block(agent: Agent) -> None:
+    key = agent.make("rsa-2048", purposes=["tls-digest"], name="mail")
+    other = private_key("rsa-2048")
+    assert isinstance(other, rsa.RSAPrivateKey)
+    block = pss_block(other, b"content", hashes.SHA256())  # it would be the same for any key of this size
+    answer = agent.ask(extension.SignBlock(key_id(key.spki), "", block), extension.Signature)
+    public = load_der_public_key(key.spki)
+    assert isinstance(public, rsa.RSAPublicKey)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    public.verify(answer.signature, b"content", pss, hashes.SHA256())
+    assert [(act.purpose, act.scheme) for act in agent.audit.acts if act.event == "sign"] == [
+        ("tls-digest", "rsa_pss_rsae_sha256")
+    ]
+    secret = public.encrypt(b"what nobody may read", padding.PKCS1v15())
+    refusal = agent.ask(extension.SignBlock(key_id(key.spki), "", secret), extension.Signature)
+    assert (refusal.status, refusal.purpose) == (Status.REFUSED, "tls-digest")
+
+
+def test_a_block_for_a_key_of_another_purpose_or_type_is_refused(agent: Agent) -> None:
+    for kind, purposes in (("rsa-2048", ["tls-server", "any", "decrypt"]), ("p-256", ["digest"])):
+        key = agent.make(kind, purposes=purposes, name=kind)
+        answer = agent.ask(extension.SignBlock(key_id(key.spki), "", b"\0" * 256), extension.Signature)
+        assert answer.status is Status.REFUSED
 
 
 def test_a_scheme_that_there_is_not_is_malformed(agent: Agent) -> None:

@@ -142,7 +142,7 @@ def test_the_keys_of_the_agent_are_offered(
 
 def test_purposes_are_completed_after_a_comma(shell: Shell) -> None:
     offered = shell("kit agent add --allow ssh,tls-")
-    assert {word.removeprefix("ssh,") for word in offered} == {"tls-server", "tls-client"}
+    assert {word.removeprefix("ssh,") for word in offered} == {"tls-server", "tls-client", "tls-digest"}
 
 
 def test_what_follows_two_dashes_is_a_program(shell: Shell) -> None:

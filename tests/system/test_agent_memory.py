@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -32,6 +33,7 @@ from kit.agent.forms import key_id
 from kit.agent.launch import Options, Running, start_agent
 from kit.tls.memscan import ENOUGH, Snapshot, judge, snapshot
 from kit.tls.traces import sought
+from tests.agent.samples import pss_block
 from tests.peers import needs
 from tests.system.agents import KIT, Agent
 from tests.system.family import family, whole
@@ -49,6 +51,8 @@ _FILES: dict[str, tuple[str, Encoding, PrivateFormat, bool]] = {
     "configured-pkcs1": ("rsa", Encoding.PEM, _PKCS1, False),
     "configured-sec1": ("ec", Encoding.PEM, _PKCS1, False),
     "configured-der": ("rsa", Encoding.DER, _PKCS8, False),
+    "configured-blocks-pkcs8": ("rsa", Encoding.PEM, _PKCS8, False),
+    "configured-blocks-pkcs1": ("rsa", Encoding.PEM, _PKCS1, False),
     "configured-openssh": ("rsa", Encoding.PEM, _SSH, False),
     "added": ("rsa", Encoding.PEM, _PKCS8, False),
     "added-encrypted": ("rsa", Encoding.PEM, _PKCS8, True),
@@ -88,10 +92,15 @@ class Scene:
             client.remove(key_id(client.find(name).spki))
 
 
+def _purposes(name: str) -> list[str]:
+    """A key that signs blocks is in libcrypto's memory, too."""
+    return ["tls-server", "tls-digest"] if "blocks" in name else ["tls-server"]
+
+
 def _configure(directory: Path, names: list[str]) -> Path:
     config = directory / "agent.toml"
     rules = [
-        f'[keys.{name}]\nfile = "{directory}/{name}.key"\npurposes = ["tls-server"]\npeers = ["uid:0"]\n'
+        f'[keys.{name}]\nfile = "{directory}/{name}.key"\npeers = ["uid:0"]\npurposes = {_purposes(name)}\n'
         for name in names
     ]
     config.write_text("\n".join(rules))
@@ -111,6 +120,7 @@ def scene() -> Iterator[Scene]:
         with start_agent(f"{directory}/agent.sock", log_path=os.devnull, options=options) as running:
             found = Scene(directory, running, keys)
             _add(found)
+            _sign_blocks(found)
             yield found
 
 
@@ -130,6 +140,16 @@ def _add(scene: Scene) -> None:
     for name in ("ssh-add-rsa", "ssh-add-ec"):
         done = agent.run("ssh-add", scene.file(name))
         assert done.returncode == 0, done.stderr
+
+
+def _sign_blocks(scene: Scene) -> None:
+    """With every key that may, in every worker, whichever it is that takes a connection."""
+    for name, key in scene.keys.items():
+        for _ in range(4 * WORKERS if "blocks" in name else 0):
+            assert isinstance(key, rsa.RSAPrivateKey)
+            with AgentClient(scene.path) as client:
+                block = pss_block(key, b"content", hashes.SHA256())
+                client.sign_block(key_id(client.find(name).spki), block)
 
 
 def _scan(pid: int) -> Snapshot:
@@ -224,7 +244,7 @@ def test_a_removed_key_is_gone_from_every_process(scene: Scene, name: str) -> No
         assert _left(scene, named) == {}
 
 
-@pytest.mark.parametrize("name", ["configured-pkcs8-rsa", "configured-sec1"])
+@pytest.mark.parametrize("name", ["configured-pkcs8-rsa", "configured-sec1", "configured-blocks-pkcs8"])
 def test_a_reload_with_a_new_file_leaves_nothing_of_the_old_key(scene: Scene, name: str) -> None:
     old, new = scene.keys[name], _new(_FILES[name][0])
     _write(scene.file(name), new, *_FILES[name][1:])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.agent.bare_rsa import declare as declare_bare_rsa
 from kit.agent.provider import declare
 from tests.system.provider_fixtures import scene  # noqa: F401 -- a fixture
 from tests.system.provider_process import run
@@ -18,8 +19,11 @@ either = pytest.mark.parametrize("python", [PLAIN, DEV], ids=["plain", "dev"])
 
 
 def test_the_compiled_declarations_are_current() -> None:
-    written = Path(declare.__file__).with_name("_openssl.py").read_text()
-    assert declare.source() == written, "run 'python -m kit.agent.provider.declare' and check its output in"
+    for room in (declare, declare_bare_rsa):
+        package, _, module = room.MODULE.rpartition(".")
+        written = Path(room.__file__).with_name(f"{module}.py").read_text()
+        made = declare.source(room.MODULE, room.DECLARATIONS)
+        assert made == written, f"run 'python -m {package}.declare' and check its output in"
 
 
 @either

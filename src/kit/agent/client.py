@@ -51,6 +51,16 @@ class AgentClient:
         request = extension.Sign(key_id, scheme_code, purpose, content)
         return self._ask(request, extension.Signature).signature
 
+    def sign_digest(self, key_id: bytes, scheme_code: int, digest: bytes, purpose: str = "") -> bytes:
+        """A signature over what has this digest; the key must allow "digest" or "tls-digest" by name."""
+        request = extension.SignDigest(key_id, scheme_code, purpose, digest)
+        return self._ask(request, extension.Signature).signature
+
+    def sign_block(self, key_id: bytes, block: bytes, purpose: str = "") -> bytes:
+        """The bare RSA operation on a block that is EMSA-PSS encoded already."""
+        request = extension.SignBlock(key_id, purpose, block)
+        return self._ask(request, extension.Signature).signature
+
     def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
         """RSA PKCS#1 v1.5 with implicit rejection."""
         return bytes(self._ask(extension.Decrypt(key_id, ciphertext), extension.Plaintext).plaintext)

@@ -66,6 +66,30 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class SignDigest:
+    """Sign what has this digest, of which the agent learns nothing else.
+
+    For an RSA key the scheme says how; for an EC key it says the hash, as in TLS 1.2, whatever the curve.
+    """
+
+    name: ClassVar[str] = "sign-digest@kit"
+    key_id: bytes = octets()
+    scheme: int = number32()
+    purpose: str = text()
+    digest: bytes = octets()
+
+
+@dataclass(frozen=True)
+class SignBlock:
+    """The bare RSA operation on a block that is EMSA-PSS encoded already (RFC 8017, section 9.1.1)."""
+
+    name: ClassVar[str] = "sign-block@kit"
+    key_id: bytes = octets()
+    purpose: str = text()
+    block: bytes = octets()
+
+
+@dataclass(frozen=True)
 class Decrypt:
     """RSA PKCS#1 v1.5 decryption with implicit rejection (draft-irtf-cfrg-rsa-guidance)."""
 
@@ -155,6 +179,8 @@ class GetCertificates:
 
 Request = (
     Sign
+    | SignDigest
+    | SignBlock
     | Decrypt
     | Generate
     | Add
@@ -171,6 +197,8 @@ _REQUESTS: dict[str, type[Request]] = {
     kind.name: kind
     for kind in (
         Sign,
+        SignDigest,
+        SignBlock,
         Decrypt,
         Generate,
         Add,

@@ -13,6 +13,7 @@ from kit.agent.channels.messages import Change, Drop, Hold, Shut
 from kit.agent.keeper import Candidate, Keeper, NoSuchKey
 from kit.agent.keystore import Entry, KeyStore
 from kit.agent.peers import Allowed, Peer
+from kit.agent.policy import signs_blocks
 
 _MICRO = 1_000_000
 _UNKNOWN = "the agent does not hold this key"
@@ -37,7 +38,7 @@ class Holding:
     def apply(self, change: Change) -> None:
         """Make a change that the zygote decided."""
         if isinstance(change, Hold):
-            self.hold(change, keepers.load(change.der))
+            self.hold(change, keepers.load(change.der, blocks=signs_blocks(change.purposes)))
         elif isinstance(change, Drop):
             self.drop(change.key_id)
         elif isinstance(change, Shut):

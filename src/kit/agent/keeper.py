@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from kit.agent import bare_rsa
+from kit.agent.bare_rsa import BareRSA
 from kit.agent.public import PublicKey, describe
 from kit.agent.schemes import BY_NAME, KINDS, SSH_EC_SCHEMES, KeyType, Scheme
 from kit.core.errors import KitError, Unavailable, UsageError
@@ -58,14 +60,17 @@ class Candidate:
 
     public: PublicKey
     private: PrivateKeyObject = field(repr=False)
+    bare: BareRSA | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A key, and by a scheme's code how it signs with that, which takes a while to find out."""
+    """A key, and by a scheme's code how it signs a content or a digest, which takes a while to find out."""
 
     private: PrivateKeyObject = field(repr=False)
+    bare: BareRSA | None = field(repr=False)
     signers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict, repr=False)
+    digest_signers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict, repr=False)
 
 
 class Keeper:
@@ -76,7 +81,7 @@ class Keeper:
 
     def hold(self, candidate: Candidate) -> None:
         """Hold the key from now on."""
-        self._keys[candidate.public.key_id] = _Held(candidate.private)
+        self._keys[candidate.public.key_id] = _Held(candidate.private, candidate.bare)
 
     def forget(self, key_id: bytes) -> None:
         """Let the key go; OpenSSL wipes its numbers when the last operation with it ends."""
@@ -91,6 +96,28 @@ class Keeper:
                 signer = held.signers[scheme.code] = _signer(held.private, scheme)
             return signer(content)
         except Exception as error:  # noqa: BLE001 - the library documents no list of them
+            raise _failed("the signature failed", error) from None
+
+    def sign_digest(self, key_id: bytes, scheme: Scheme, digest: bytes) -> bytes:
+        """The signature over what has this digest, in TLS's own form."""
+        held = self._held(key_id)
+        try:
+            signer = held.digest_signers.get(scheme.code)
+            if signer is None:
+                algorithm = utils.Prehashed(_HASHES[scheme.hash_name])
+                signer = held.digest_signers[scheme.code] = _signer(held.private, scheme, algorithm)
+            return signer(digest)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _failed("the signature failed", error) from None
+
+    def sign_block(self, key_id: bytes, block: bytes) -> bytes:
+        """The bare RSA operation; the caller knows what the block is."""
+        bare = self._held(key_id).bare
+        if bare is None:
+            raise bare_rsa.unreachable()
+        try:
+            return bare.apply(block)
+        except ValueError as error:
             raise _failed("the signature failed", error) from None
 
     def decrypt(self, key_id: bytes, ciphertext: bytes) -> bytes:
@@ -110,8 +137,11 @@ class Keeper:
             raise NoSuchKey("the agent does not hold this key") from None
 
 
-def load(der: memoryview | bytearray) -> Candidate:
-    """The key from PKCS#8, PKCS#1 or SEC 1, not encrypted. The caller wipes `der`."""
+def load(der: memoryview | bytearray, *, blocks: bool = False) -> Candidate:
+    """The key from PKCS#8, PKCS#1 or SEC 1, not encrypted; an RSA key that is to sign `blocks` is read twice.
+
+    The caller wipes `der`.
+    """
     if len(der) > _DER_LIMIT:
         raise BadKey(f"a private key of {len(der)} bytes, where {_DER_LIMIT} are allowed")
     try:
@@ -119,7 +149,17 @@ def load(der: memoryview | bytearray) -> Candidate:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message may quote what it read.
         raise BadKey("what was handed over is no private key, or its parts do not fit") from None
-    return _candidate(key)
+    candidate = _candidate(key)
+    if blocks and candidate.public.key_type is KeyType.RSA:
+        return replace(candidate, bare=_load_bare(der))
+    return candidate
+
+
+def _load_bare(der: memoryview | bytearray) -> BareRSA | None:
+    try:
+        return bare_rsa.load(der)
+    except ValueError:
+        raise BadKey("libcrypto does not read this RSA key, which is to sign encoded blocks") from None
 
 
 def generate_der(kind: str) -> bytes:
@@ -168,10 +208,12 @@ def default_scheme(public: PublicKey) -> Scheme:
     return BY_NAME["ed25519" if public.key_type is KeyType.ED25519 else "rsa_pkcs1_sha256"]
 
 
-def _signer(key: PrivateKeyObject, scheme: Scheme) -> Callable[[bytes], bytes]:
+def _signer(
+    key: PrivateKeyObject, scheme: Scheme, prehashed: utils.Prehashed | None = None
+) -> Callable[[bytes], bytes]:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign
-    algorithm = _HASHES[scheme.hash_name]
+    algorithm = prehashed or _HASHES[scheme.hash_name]
     if isinstance(key, ec.EllipticCurvePrivateKey):
         ecdsa = ec.ECDSA(algorithm)
         return lambda content: key.sign(content, ecdsa)

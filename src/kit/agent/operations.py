@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from kit.agent import policy
+from kit.agent import policy, pss
 from kit.agent.answers import Locked, Refused
 from kit.agent.audit.act import Act
 from kit.agent.channels import messages
@@ -31,7 +31,7 @@ from kit.agent.keeper import NoSuchKey
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait
 from kit.agent.peers import Peer
-from kit.agent.schemes import KeyType, Scheme
+from kit.agent.schemes import DIGEST_SIZES, KeyType, Scheme
 from kit.agent.uses import Client, Use
 from kit.core.errors import KitError, Unavailable, UsageError
 
@@ -84,6 +84,28 @@ class Operations:
         run = partial(self.holding.keeper.sign, public.key_id, scheme)
         quick = public.key_type is not KeyType.RSA and public.bits <= _QUICK_BITS
         use = Use(client, entry, "sign", decision.purpose, scheme.name, quick, run, self.holding.generation)
+        return self._permitted(use, decision)
+
+    def permit_digest(self, client: Client, entry: Entry, scheme: Scheme, claimed: str, digest: bytes) -> Use:
+        """May the key sign this digest for the client? Raises Refused."""
+        public = entry.public
+        decision = policy.decide_digest(public, entry.purposes, claimed, scheme)
+        run = partial(self.holding.keeper.sign_digest, public.key_id, scheme)
+        quick = public.key_type is not KeyType.RSA and public.bits <= _QUICK_BITS
+        use = Use(client, entry, "sign", decision.purpose, scheme.name, quick, run, self.holding.generation)
+        self._permitted(use, decision)
+        if len(digest) != DIGEST_SIZES[scheme.hash_name]:
+            raise UsageError(f"a digest of {len(digest)} bytes for {scheme.name}")
+        return use
+
+    def permit_block(self, client: Client, entry: Entry, claimed: str, block: bytes) -> Use:
+        """May the key be applied to this block for the client? Raises Refused."""
+        public = entry.public
+        scheme = pss.find_scheme(block, public.bits) if public.key_type is KeyType.RSA else None
+        decision = policy.decide_block(public, entry.purposes, claimed, scheme)
+        run = partial(self.holding.keeper.sign_block, public.key_id)
+        name = scheme.name if scheme else ""
+        use = Use(client, entry, "sign", decision.purpose, name, False, run, self.holding.generation)
         return self._permitted(use, decision)
 
     def permit_decrypt(self, client: Client, entry: Entry, ciphertext: bytes) -> Use:

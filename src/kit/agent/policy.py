@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kit.agent.content import Kind, Reading, readings
 from kit.agent.public import PublicKey
-from kit.agent.schemes import KeyType, Scheme
+from kit.agent.schemes import DIGEST_SIZES, KeyType, Scheme
 from kit.core.errors import UsageError
 
 PURPOSES: dict[str, str] = {
@@ -22,13 +22,16 @@ PURPOSES: dict[str, str] = {
     "self-signed": "certificates of the key for itself that are no CA's",
     "ca": "any certificate",
     "any": "any content",
+    "tls-digest": "a digest or a PSS block of a form that TLS uses, of whatever it may be",
+    "digest": "any digest, and so anything at all",
     "decrypt": "RSA decryption, which no other purpose includes",
 }
 ADDED_DEFAULT = ("tls-server", "csr")
 GENERATED_DEFAULT = ("tls-server", "csr", "self-signed")
 SSH_ADDED = ("ssh",)
 
-# The narrowest purpose stands first. "any" allows each kind, and content of no kind.
+# The narrowest purpose stands first. "any" and "digest" allow each kind, and content of no kind: a key that
+# signs every digest signs every content anyhow.
 ALLOWED_BY: dict[Kind, tuple[str, ...]] = {
     Kind.TLS_1_3_SERVER: ("tls-server",),
     Kind.TLS_1_2_SERVER: ("tls-server",),
@@ -46,6 +49,12 @@ ALLOWED_BY: dict[Kind, tuple[str, ...]] = {
     Kind.IKE_LIKE: (),
     Kind.OPENPGP_LIKE: (),
 }
+_ANYTHING = frozenset(("any", "digest"))
+# Where only a digest arrives. No other purpose allows that, "any" included: nobody can say what is signed.
+_TLS_FORM, _OTHER_FORM = ("tls-digest", "digest"), ("digest",)
+# By curve: the sizes of the digests that TLS has its keys sign (RFC 8446, section 4.2.3; TLS 1.2 also uses
+# hashes that are shorter than the curve).
+_TLS_DIGESTS = {"secp256r1": (32,), "secp384r1": (32, 48), "secp521r1": (32, 48, 64)}
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,36 @@ def decide(
     )
 
 
+def decide_digest(key: PublicKey, allowed: Collection[str], claimed: str, scheme: Scheme) -> Permit | Refusal:
+    """May the key sign a digest of the scheme's hash, of nobody knows what?"""
+    if scheme.key_type is not key.key_type or not scheme.hash_name:
+        return Refusal(claimed or "digest", f"{scheme.name} signs no digest with a key of type {key.kind}")
+    size = DIGEST_SIZES[scheme.hash_name]
+    if key.key_type is KeyType.EC and size not in _TLS_DIGESTS[key.curve]:
+        what = f"only a digest arrives, of {size} bytes, which TLS has no key of type {key.kind} sign"
+        return _decide_form(_OTHER_FORM, what, allowed, claimed)
+    return _decide_form(_TLS_FORM, "only a digest arrives", allowed, claimed)
+
+
+def decide_block(
+    key: PublicKey, allowed: Collection[str], claimed: str, scheme: Scheme | None
+) -> Permit | Refusal:
+    """May the key be applied to a block that is encoded for this scheme, or (None) for none?"""
+    if key.key_type is not KeyType.RSA:
+        return Refusal(claimed or "digest", f"a key of type {key.kind} signs no block")
+    if not signs_blocks(allowed):
+        return _decide_form(_TLS_FORM, "only an encoded digest arrives", allowed, claimed)
+    if scheme is None:
+        # Anything else could be a ciphertext: a purpose for it would contain "decrypt".
+        return Refusal("tls-digest", "a block arrives that is not encoded as RSASSA-PSS in TLS is")
+    return _decide_form(_TLS_FORM, "only an encoded digest arrives", allowed, claimed)
+
+
+def signs_blocks(allowed: Collection[str]) -> bool:
+    """Does any of these purposes let blocks be signed?"""
+    return any(name in allowed for name in _TLS_FORM)
+
+
 def decide_decrypt(key: PublicKey, allowed: Collection[str]) -> Permit | Refusal:
     """May the key decrypt? Only if it was said in so many words, for decryption forges signatures too."""
     if key.key_type is not KeyType.RSA:
@@ -103,8 +142,20 @@ def decide_decrypt(key: PublicKey, allowed: Collection[str]) -> Permit | Refusal
     return Permit("decrypt")
 
 
+def _decide_form(
+    form: tuple[str, ...], what: str, allowed: Collection[str], claimed: str
+) -> Permit | Refusal:
+    """Decide about what shows no content; `form` is the purposes that cover it."""
+    if claimed and claimed not in form:
+        return Refusal(form[0], f"{what} ({form[0]}), and the request calls it {claimed[:40]!r}")
+    if claimed in allowed:
+        return Permit(claimed)
+    permitted = next((name for name in form if name in allowed), "")
+    return Permit(permitted) if permitted else Refusal(form[0], f"{what} ({form[0]}), and {_may(allowed)}")
+
+
 def _check_allowed(found: tuple[Reading, ...], allowed: Collection[str]) -> Refusal | None:
-    if "any" in allowed:
+    if not _ANYTHING.isdisjoint(allowed):
         return None
     if not found:
         return Refusal("any", f"content is nothing that the agent knows (any), and {_may(allowed)}")
@@ -118,7 +169,7 @@ def _check_allowed(found: tuple[Reading, ...], allowed: Collection[str]) -> Refu
 
 
 def _check_claim(found: tuple[Reading, ...], claimed: str) -> Refusal | None:
-    if claimed in ("", "any") or any(claimed in ALLOWED_BY[reading.kind] for reading in found):
+    if claimed in ("", *_ANYTHING) or any(claimed in ALLOWED_BY[reading.kind] for reading in found):
         return None
     kinds = " and ".join(reading.kind.value for reading in found) or "nothing that the agent knows"
     return Refusal(claimed, f"content is {kinds}, and the request calls it {claimed}")
@@ -139,7 +190,7 @@ def _purpose(found: tuple[Reading, ...], allowed: Collection[str], claimed: str)
     if claimed and claimed in allowed:
         return claimed
     names = (name for reading in found for name in ALLOWED_BY[reading.kind])
-    return next((name for name in names if name in allowed), "any")
+    return next((name for name in (*names, "any") if name in allowed), "digest")
 
 
 def _may(allowed: Collection[str]) -> str:

@@ -2,24 +2,26 @@
 
 Reading such a request and deciding about it costs half of what the signature costs. So a connection remembers
 what it was permitted, and a request with the same bytes, but for those on which no decision depends
-(`content.open_end`), is permitted without another look. Every change to the keys makes that forgotten; the
-lifetime of a key, its rate and its confirmation are looked at each time.
+(`content.open_end`, or all of a bare digest), is permitted without another look. Every change to the keys
+makes that forgotten; the lifetime of a key, its rate and its confirmation are looked at each time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from kit.agent.content import open_end
 from kit.agent.uses import Client, Repeat, Use
 
 # One process uses a key or two, each in a version of TLS or two.
 _REMEMBERED = 8
 
 
-def remember(message: bytearray, content: bytes, use: Use, answer: Callable[[bytes], bytearray]) -> None:
-    """Remember a request that was permitted; its content stands at its end, or before a word of flags."""
-    tail = open_end(content)
+def remember(
+    message: bytearray, content: bytes, tail: int, use: Use, answer: Callable[[bytes], bytearray]
+) -> None:
+    """Remember a request that was permitted; its content stands at its end, or before a word of flags, and
+    on the content's last `tail` bytes no decision depends.
+    """
     if not tail:
         return
     end = message[-_FLAGS:] if message[0] == _SSH_SIGN_REQUEST else b""

@@ -44,6 +44,7 @@ _ALL = (
     Scheme(0x0603, "ecdsa_secp521r1_sha512", KeyType.EC, "sha512", curve="secp521r1"),
     Scheme(0x0807, "ed25519", KeyType.ED25519, ""),
 )
+DIGEST_SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 SCHEMES: dict[int, Scheme] = {scheme.code: scheme for scheme in _ALL}
 BY_NAME: dict[str, Scheme] = {scheme.name: scheme for scheme in _ALL}
 

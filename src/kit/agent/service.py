@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from kit.agent import answers, extension, wire
 from kit.agent.answers import Locked, NotAdministrator
 from kit.agent.channels import messages
+from kit.agent.content import open_end
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait, then
 from kit.agent.operations import Operations
@@ -93,13 +94,24 @@ class Service:
     # kit's own messages.
 
     def sign(self, request: extension.Sign, client: Client, message: bytearray) -> Any:
-        if request.scheme not in SCHEMES:
-            raise UsageError(f"no signature scheme {request.scheme:#06x}")
+        scheme = _scheme(request.scheme)
         entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "sign")
-        scheme = SCHEMES[request.scheme]
         use = self.operations.permit_sign(client, entry, scheme, request.purpose, request.content)
-        remember(message, request.content, use, answers.signature)
+        remember(message, request.content, open_end(request.content), use, answers.signature)
         return then(self.operations.perform(use, request.content), answers.signature)
+
+    def sign_digest(self, request: extension.SignDigest, client: Client, message: bytearray) -> Any:
+        scheme = _scheme(request.scheme)
+        entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "sign")
+        use = self.operations.permit_digest(client, entry, scheme, request.purpose, request.digest)
+        remember(message, request.digest, len(request.digest), use, answers.digest_signature)
+        return then(self.operations.perform(use, request.digest), answers.digest_signature)
+
+    def sign_block(self, request: extension.SignBlock, client: Client) -> Any:
+        entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "sign")
+        use = self.operations.permit_block(client, entry, request.purpose, request.block)
+        outcome = self.operations.perform(use, request.block)
+        return then(outcome, lambda made: answers.done(request, extension.Signature(made)))
 
     def decrypt(self, request: extension.Decrypt, client: Client) -> Any:
         entry = self.operations.find(client, partial(self._holding.by_id, request.key_id), "decrypt")
@@ -150,7 +162,7 @@ class Service:
         scheme = _ssh_scheme(entry, request.flags)
         use = self.operations.permit_sign(client, entry, scheme, "", request.content)
         answer = partial(answers.ssh_signature, entry.public, scheme)
-        remember(message, request.content, use, answer)
+        remember(message, request.content, open_end(request.content), use, answer)
         return then(self.operations.perform(use, request.content), answer)
 
     def query(self, _request: wire.Query, _client: Client) -> Any:
@@ -195,6 +207,12 @@ def _report(reply: messages.Reply) -> extension.ReloadReport:
     return extension.ReloadReport(messages.parse(reply.message).keys)
 
 
+def _scheme(code: int) -> Scheme:
+    if code not in SCHEMES:
+        raise UsageError(f"no signature scheme {code:#06x}")
+    return SCHEMES[code]
+
+
 def _ssh_scheme(entry: Entry, flags: int) -> Scheme:
     public = entry.public
     if public.key_type is KeyType.EC:
@@ -220,6 +238,8 @@ class _Rule(NamedTuple):
 
 _RULES: dict[type[object], _Rule] = {
     extension.Sign: _Rule(Service.sign, False, False, remembers=True),
+    extension.SignDigest: _Rule(Service.sign_digest, False, False, remembers=True),
+    extension.SignBlock: _Rule(Service.sign_block, False, False),
     extension.Decrypt: _Rule(Service.decrypt, False, False),
     extension.Generate: _Rule(None, False, True),
     extension.Add: _Rule(None, False, True),

@@ -27,7 +27,7 @@ from kit.agent.lock import Lock
 from kit.agent.operations import Audit, Log
 from kit.agent.passphrase import wipe
 from kit.agent.peers import Allowed, Peer
-from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes
+from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes, signs_blocks
 from kit.agent.processes.offspring import Offspring
 from kit.agent.schemes import KINDS
 from kit.core.errors import KitError, ProtocolError, UsageError
@@ -121,8 +121,8 @@ class Authority:
 
     def hold(self, wish: Wish, der: bytearray | memoryview, peer: Peer, event: str) -> Entry:
         """Hold a key here and in every worker; raises for one that cannot be held."""
-        candidate = keepers.load(der)
         purposes = parse_purposes(wish.purposes)
+        candidate = keepers.load(der, blocks=signs_blocks(purposes))
         if "decrypt" in purposes:
             keepers.check_decrypts(candidate)
         key_id, now_s, store = candidate.public.key_id, self.holding.clock(), self.holding.store

@@ -91,7 +91,7 @@ def _warm_up() -> None:
     import kit.agent.decrypter  # noqa: F401 - the loader imports it when it meets OpenSSH's format
 
     for kind in ("p-256", "ed25519", "rsa-2048"):
-        keepers.load(bytearray(keepers.generate_der(kind)))
+        keepers.load(bytearray(keepers.generate_der(kind)), blocks=True)
 
 
 class Zygote:

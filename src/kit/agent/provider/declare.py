@@ -90,27 +90,28 @@ int EVP_DigestVerify(EVP_MD_CTX *, const unsigned char *, size_t, const unsigned
 """
 
 _HEAD = '''\
-"""OpenSSL's declarations, compiled by `python -m kit.agent.provider.declare`; do not edit."""
+"""OpenSSL's declarations, compiled by `python -m {}.declare`; do not edit."""
 
 # fmt: off
 # ruff: noqa: E501
 '''
 
 
-def source() -> str:
-    """The text of `_openssl.py`."""
+def source(module: str = MODULE, declarations: str = DECLARATIONS) -> str:
+    """The text of the module that these declarations make, by default `_openssl.py`."""
     import cffi  # type: ignore[import-untyped]
 
     ffi = cffi.FFI()
-    ffi.set_source(MODULE, None)
-    ffi.cdef(DECLARATIONS)
+    package, _, name = module.rpartition(".")
+    ffi.set_source(module, None)
+    ffi.cdef(declarations)
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "_openssl.py"
+        path = Path(directory) / f"{name}.py"
         with contextlib.redirect_stdout(None):  # it tells what it does
             ffi.emit_python_code(str(path))
         written = path.read_text()
     _, backend, body = written.partition("import _cffi_backend")
-    return f"{_HEAD}{backend}  # type: ignore[import-untyped]{body}"
+    return f"{_HEAD.format(package)}{backend}  # type: ignore[import-untyped]{body}"
 
 
 if __name__ == "__main__":
