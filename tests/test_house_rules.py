@@ -69,6 +69,7 @@ PURE = (
     "kit.agent.later",
     "kit.agent.metrics",
     "kit.agent.peers",
+    "kit.agent.pkcs11",
     "kit.agent.policy",
     "kit.agent.channels.messages",
     "kit.agent.processes.restarts",

@@ -115,6 +115,33 @@ def certificate_spki(certificate: bytes) -> bytes:
 
 def signed_fields(certificate: bytes) -> Elements:
     """The TBSCertificate of a signed certificate, from the validity on (RFC 5280, section 4.1)."""
+    fields = _to_be_signed(certificate)
+    for tag in (INTEGER, SEQUENCE, SEQUENCE):
+        fields.take(tag)
+    return fields
+
+
+@dataclass(frozen=True)
+class CertificateNames:
+    """Serial number (an INTEGER, whole), issuer and subject: by them certificates are looked for."""
+
+    serial: bytes
+    issuer: bytes
+    subject: bytes
+
+
+def certificate_names(certificate: bytes) -> CertificateNames:
+    """Of a signed certificate; of the rest, only the order of fields is read."""
+    fields = _to_be_signed(certificate)
+    serial = fields.take(INTEGER).whole
+    fields.take(SEQUENCE)
+    issuer = fields.take(SEQUENCE).whole
+    fields.take(SEQUENCE)
+    return CertificateNames(serial, issuer, fields.take(SEQUENCE).whole)
+
+
+def _to_be_signed(certificate: bytes) -> Elements:
+    """The TBSCertificate of a signed certificate, from the serial number on."""
     outer = Elements(certificate)
     signed = outer.inside(SEQUENCE)
     outer.end()
@@ -123,8 +150,6 @@ def signed_fields(certificate: bytes) -> Elements:
     signed.take(BIT_STRING)
     signed.end()
     fields.optional(0xA0)
-    for tag in (INTEGER, SEQUENCE, SEQUENCE):
-        fields.take(tag)
     return fields
 
 
