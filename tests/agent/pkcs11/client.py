@@ -116,7 +116,8 @@ def body(call: int, arguments: bytes = b"", text: str | None = None) -> bytes:
 
 def pieces(code: int, content: bytes, options: bytes = b"client") -> list[bytes]:
     """The three writes that make a request."""
-    return [struct.pack(">III", code, len(options), len(content)), options, content]
+    header = struct.pack(">III", code, len(options), len(content))
+    return [piece for piece in (header, options, content) if piece]
 
 
 class Reader:

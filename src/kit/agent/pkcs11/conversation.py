@@ -84,15 +84,14 @@ class Conversation:
             return None
         code, body = frame
         call = ANSWERED.get(body[:4])
-        application = self._application
-        if not application.initialized and body[:4] != _FIRST:
+        if not self._application.initialized and body[:4] != _FIRST:
             return _error(code, Code.CRYPTOKI_NOT_INITIALIZED)
         if call is None:
             return _error(code, Code.FUNCTION_NOT_SUPPORTED)
         if not body.startswith(call.request):
             return _error(code, Code.ARGUMENTS_BAD)
         try:
-            outcome = call.run(application, Arguments(body, len(call.request)))
+            outcome = call.run(self._application, Arguments(body, len(call.request)))
         except CallError as failed:
             return _error(code, failed.code)
         return self._settled(code, call, outcome)
@@ -106,11 +105,11 @@ class Conversation:
         return bytes([min(version, VERSION_MAX)])
 
     def _settled(self, code: int, call: Call, outcome: bytes | Question) -> bytes | Ask:
-        if isinstance(outcome, Question):
-            self._asking = True
-            return Ask(outcome.request, partial(self._resume, code, call, outcome.step))
-        head = call.answer
-        return frame_header(code, 0, len(head) + len(outcome)) + head + outcome
+        if isinstance(outcome, bytes):
+            head = call.answer
+            return frame_header(code, 0, len(head) + len(outcome)) + head + outcome
+        self._asking = True
+        return Ask(outcome.request, partial(self._resume, code, call, outcome.step))
 
     def _resume(
         self, code: int, call: Call, step: Callable[[Reply], bytes | Question], reply: Reply

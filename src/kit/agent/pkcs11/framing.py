@@ -70,6 +70,6 @@ class FrameReader:
             self._needed = end
             return None
         self._needed = _HEADER.size
-        found = bytes(memoryview(data)[end - body : end])
+        found = bytes(data[end - body : end])
         del data[:end]
         return code, found

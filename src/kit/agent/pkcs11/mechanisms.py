@@ -99,7 +99,7 @@ _PSS_SIZE = 24
 
 # Those that only take a digest are listed, although most keys will not do it: pkcs11-provider looks for them
 # before it uses the others.
-MECHANISMS = {m: KeyType.EC if "ECDSA" in m.name else KeyType.RSA for m in Mechanism}
+MECHANISMS: dict[int, KeyType] = {m: KeyType.EC if "ECDSA" in m.name else KeyType.RSA for m in Mechanism}
 # p11-kit 0.24 takes those that it does not know off the list after it told the length, and its caller reads
 # what stands behind the rest.
 OLD_CLIENTS = tuple(
@@ -117,7 +117,7 @@ def information(mechanism: int) -> tuple[int, int, int]:
     """CK_MECHANISM_INFO: the least and the greatest size of a key, and flags."""
     if mechanism not in MECHANISMS:
         raise CallError(Code.MECHANISM_INVALID)
-    return _INFO[MECHANISMS[Mechanism(mechanism)]]
+    return _INFO[MECHANISMS[mechanism]]
 
 
 def read(arguments: Arguments) -> tuple[int, bytes] | None:
@@ -138,7 +138,7 @@ def read(arguments: Arguments) -> tuple[int, bytes] | None:
 
 def means(mechanism: int, parameters: bytes, key_type: KeyType) -> Means:
     """What is done with what arrives."""
-    if MECHANISMS[Mechanism(mechanism)] is not key_type:
+    if MECHANISMS[mechanism] is not key_type:
         raise CallError(Code.KEY_TYPE_INCONSISTENT)
     found = _MEANS.get((mechanism, parameters))
     if found is None:
