@@ -69,6 +69,16 @@ def test_the_key_in_a_whole_certificate_is_found(kind: str) -> None:
     assert x509.certificate_spki(certificate(kind).public_bytes(Encoding.DER)) == public_key(kind).spki
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_certificate_is_told_by_its_names(kind: str) -> None:
+    whole = certificate(kind, issuer="Some CA")
+    found = x509.certificate_names(whole.public_bytes(Encoding.DER))
+    assert found.issuer == name("Some CA").public_bytes()
+    assert found.subject == name("mail.example").public_bytes()
+    assert found.serial[0] == 0x02
+    assert int.from_bytes(found.serial[2:], "big") == whole.serial_number
+
+
 def make(folder: Path, command: str) -> bytes:
     """What the command writes to OUT."""
     program, *arguments = command.split()
