@@ -136,7 +136,7 @@ _kit() {
         "agent selfsign") options="--subject --dns --ip --days --output -o --socket -s" word=key ;;
         "agent start")
             options="--key --allow --lifetime --passphrase-fd --foreground --log --csh -c --socket -s --json"
-            options+=" --config --user --workers --sandbox --audit --audit-strict --wipe-memory" word=
+            options+=" --config --user --workers --sandbox --audit --audit-strict --pkcs11 --wipe-memory" word=
             ;;
         "agent status") options="--socket -s --json" word= ;;
         "agent stop") options="--socket -s" word= ;;

@@ -132,6 +132,7 @@ complete -c kit -n "__kit_takes 'agent start'" -l workers -x -d 'How many proces
 complete -c kit -n "__kit_takes 'agent start'" -l sandbox -x -a 'strict compat off' -d 'How much is given up'
 complete -c kit -n "__kit_takes 'agent start'" -l audit -rF -a 'stdout journal' -d 'Write the audit log'
 complete -c kit -n "__kit_takes 'agent start'" -l audit-strict -d 'Use no key while it cannot be written'
+complete -c kit -n "__kit_takes 'agent start'" -l pkcs11 -d 'Serve PKCS#11 programs, too'
 complete -c kit -n "__kit_takes 'agent start'" -l wipe-memory -d 'Overwrite memory as soon as it is free'
 complete -c kit -n "__kit_takes 'agent top'" -s n -l interval -x -d 'How long between two drawings'
 complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many'

@@ -103,6 +103,7 @@ _kit_agent() {
                 '--sandbox[how much the processes with keys give up]:level:(strict compat off)' \
                 '--audit[write the audit log]:file:_files' \
                 '--audit-strict[use no key while it cannot be written]' \
+                '--pkcs11=-[serve PKCS\#11 programs, too]::socket:_files' \
                 '--wipe-memory[overwrite memory as soon as it is free]' \
                 '(-c --csh)'{-c,--csh}'[print commands for csh]' \
                 '(-)1:command: _command_names -e' '*::arguments: _normal'

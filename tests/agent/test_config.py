@@ -253,7 +253,7 @@ SHAPES = [
     ("[keys]\n[keys.mail]", 2, "keys.mail", "the key file", "no 'file'"),
     ("[keys.'']\nfile = '/x'", 1, "keys.''", "a name of 1 to 255 bytes", "0 bytes"),
     ("[agent]\n[key.mail]\nfile = '/x'", 2, "key", "'keys' perhaps", "an unknown key"),
-    ("[agent]\n[other]", 2, "other", "[agent] or [keys.NAME]", "an unknown key"),
+    ("[agent]\n[other]", 2, "other", "[agent], [pkcs11] or [keys.NAME]", "an unknown key"),
     ("[agent]\n\nworker = 2", 3, "agent.worker", "'workers' perhaps", "an unknown key"),
     ("[agent]\naudit_strict = true", 2, "agent.audit_strict", "'audit-strict' perhaps", "an unknown key"),
     (f"{KEY_HEAD}purpose = []", 3, "keys.mail.purpose", "'purposes' perhaps", "an unknown key"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.agent.config import Settings, parse, reading, values
-from kit.agent.config.parsing import AGENT, KEY
+from kit.agent.config.parsing import AGENT, KEY, PKCS11
 from kit.agent.extension import KEYS_LIMIT
 from kit.agent.keystore import NAME_LIMIT
 from kit.core.sandbox.plan import Level
@@ -35,8 +35,8 @@ def section(heading: str) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("The table [agent]", AGENT), ("The tables [keys.NAME]", KEY)],
-    ids=["agent", "keys"],
+    [("The table [agent]", AGENT), ("The table [pkcs11]", PKCS11), ("The tables [keys.NAME]", KEY)],
+    ids=["agent", "pkcs11", "keys"],
 )
 def test_the_page_has_every_key_and_no_other(heading: str, known: dict[str, object]) -> None:
     assert re.findall(r"^\.It Va (\S+)$", section(heading), re.MULTILINE) == list(known)
@@ -50,6 +50,7 @@ def test_the_page_has_every_level_of_the_sandbox() -> None:
     "limit",
     [
         f"at most {values.SOCKET_PATH_LIMIT} bytes",
+        f"at most {values.SOCKET_PATH_LIMIT - len(values.FOR_AGENTS)} bytes",
         f"at most {values.PATH_LIMIT} bytes",
         f"0 to {values.WORKERS_LIMIT}",
         f"up to {KEYS_LIMIT}",

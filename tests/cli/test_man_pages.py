@@ -161,6 +161,7 @@ _ANSWERS = {
     extension.Reload: extension.ReloadReport,
     extension.GetMetrics: extension.AgentMetrics,
     extension.GetPeers: extension.PeerList,
+    extension.GetCertificates: extension.CertificateList,
 }
 
 

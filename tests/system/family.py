@@ -20,6 +20,7 @@ class Family:
     supervisor: int
     zygote: int
     workers: tuple[int, ...]
+    bridge: int = 0
 
     @property
     def holders(self) -> tuple[int, ...]:
@@ -40,10 +41,11 @@ def family(socket_path: str) -> Family:
     """The processes of the agent that answers there."""
     with AgentClient(socket_path, timeout_s=_DEADLINE_S) as client:
         processes = client.status().processes
-    pids: dict[str, list[int]] = {"supervisor": [], "zygote": [], "worker": []}
+    pids: dict[str, list[int]] = {"supervisor": [], "zygote": [], "bridge": [], "worker": []}
     for process in processes:
         pids[process.role].append(process.pid)
-    return Family(pids["supervisor"][0], pids["zygote"][0], tuple(pids["worker"]))
+    bridge = pids["bridge"][0] if pids["bridge"] else 0
+    return Family(pids["supervisor"][0], pids["zygote"][0], tuple(pids["worker"]), bridge)
 
 
 def whole(socket_path: str, workers: int, *, without: int = 0) -> Family:

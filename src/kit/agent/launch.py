@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 from kit.agent.client import AgentClient
 from kit.agent.config.settings import JOURNAL, STANDARD_OUTPUT
@@ -55,25 +56,32 @@ class Options:
     audit_strict: bool = False
     wipe_memory: bool = False
     listening: tuple[int, ...] = ()
+    pkcs11: str | None = None
     notify: str = ""
     watchdog_s: float = 0
     limits: Limits = field(default_factory=Limits)
 
 
+def environment(socket_path: str, pkcs11_path: str = "") -> dict[str, str]:
+    """What a program should have in its environment, to find the agent."""
+    found = {"KIT_AGENT_SOCK": socket_path, "SSH_AUTH_SOCK": socket_path}
+    if pkcs11_path:
+        found["P11_KIT_SERVER_ADDRESS"] = f"unix:path={quote(pkcs11_path)}"
+    return found
+
+
 class Running:
     """An agent that runs; as a context manager it ends with the block."""
 
-    def __init__(
-        self, pid: int, socket_path: str, child: subprocess.Popen[bytes] | None, line: socket.socket
-    ) -> None:
-        self.pid = pid
-        self.socket_path = socket_path
+    def __init__(self, report: Report, child: subprocess.Popen[bytes] | None, line: socket.socket) -> None:
+        self.pid = report.pid
+        self.socket_path, self.pkcs11_path = report.socket_path, report.pkcs11_path
         self._child, self._line = child, line
 
     @property
     def environment(self) -> dict[str, str]:
         """What a client's environment should have."""
-        return {"KIT_AGENT_SOCK": self.socket_path, "SSH_AUTH_SOCK": self.socket_path}
+        return environment(self.socket_path, self.pkcs11_path)
 
     def wait(self) -> int:
         """Wait for the agent's end; its exit status."""
@@ -152,6 +160,7 @@ def _configuration(
         audit=options.audit if options.audit in (STANDARD_OUTPUT, JOURNAL) else _absolute(options.audit),
         audit_strict=options.audit_strict,
         listening=options.listening,
+        pkcs11=options.pkcs11 and _absolute(options.pkcs11),
         notify=options.notify,
         watchdog_s=options.watchdog_s,
         environment={name: os.environ[name] for name in _FOR_CONFIRMATION if name in os.environ},
@@ -198,10 +207,10 @@ def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
         child.wait()
         raise
     if not configuration.detach:
-        return Running(report.pid, report.socket_path, child, ours)
+        return Running(report, child, ours)
     ours.close()
     child.wait()  # it was the agent's parent for a moment
-    return Running(report.pid, report.socket_path, None, ours)
+    return Running(report, None, ours)
 
 
 def _exchange(line: socket.socket, configuration: Configuration) -> Report:

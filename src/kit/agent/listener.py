@@ -11,6 +11,7 @@ import fcntl
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
@@ -28,22 +29,54 @@ class Listener:
     searched by them, and written to by nobody but its owner.
     """
 
-    def __init__(self, path: str, mode: int = 0o600, group: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        mode: int = 0o600,
+        group: int | None = None,
+        *,
+        shared: bool = False,
+        kind: socket.SocketKind = socket.SOCK_STREAM,
+    ) -> None:
+        """`shared` is for a private socket beside one for other users."""
         self.path = path
         directory = str(Path(path).parent)
-        if mode == _PRIVATE:
+        if mode == _PRIVATE and not shared:
             private_directory(directory)
         else:
             shared_directory(directory)
         self._lock_path = path + ".lock"
         self._lock = _hold_lock(self._lock_path, path)
         try:
-            _remove_dead(path)
-            self.socket = _listen(path, mode, group)
+            _remove_dead(path, kind)
+            self.socket = _listen(path, mode, group, kind)
         except BaseException:
             self._let_go()
             raise
         self._identity = _identity(path)
+
+    @classmethod
+    def taken(cls, path: str, descriptors: Sequence[int]) -> Listener:
+        """One that another process made and passed on."""
+        listener = cls.__new__(cls)
+        listener.path, listener._lock_path = path, path + ".lock"
+        listener.socket, listener._lock = socket.socket(fileno=descriptors[0]), descriptors[1]
+        listener._identity = _identity(path)
+        return listener
+
+    def open_to(self, mode: int, group: int | None) -> None:
+        """Change who may connect."""
+        _open_to(self.path, mode, group)
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Of the socket, and of its lock."""
+        return self.socket.fileno(), self._lock
+
+    def leave(self) -> None:
+        """Leave it to another process that has it open."""
+        self.socket.close()
+        os.close(self._lock)
 
     def close(self) -> None:
         """Stop listening; the file goes if it is still the one that this process made."""
@@ -81,7 +114,7 @@ def _hold_lock(lock_path: str, path: str) -> int:
         os.close(descriptor)
 
 
-def _remove_dead(path: str) -> None:
+def _remove_dead(path: str, kind: socket.SocketKind) -> None:
     """Remove a socket that nobody listens on; raise for a live one and for anything else."""
     try:
         found = os.lstat(path)
@@ -89,7 +122,7 @@ def _remove_dead(path: str) -> None:
         return
     if not stat.S_ISSOCK(found.st_mode):
         raise NotPermitted(f"{path!r} is there and is not a socket")
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.setblocking(False)
         with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
             # A full backlog is a BlockingIOError, and somebody listens.
@@ -113,8 +146,8 @@ def _taken(path: str) -> Unavailable:
     )
 
 
-def _listen(path: str, mode: int, group: int | None) -> socket.socket:
-    listening = socket.socket(socket.AF_UNIX)
+def _listen(path: str, mode: int, group: int | None, kind: socket.SocketKind) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, kind)
     # Nobody connects before owner and mode are right: bind makes the file under this mask.
     before = os.umask(0o777 & ~_PRIVATE if mode == _PRIVATE else 0o777)
     bound = False
@@ -122,8 +155,7 @@ def _listen(path: str, mode: int, group: int | None) -> socket.socket:
         listening.bind(path)
         bound = True
         if mode != _PRIVATE:
-            os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
-            os.chmod(path, mode)  # noqa: PTH101 - beside chown
+            _open_to(path, mode, group)
     except OSError as error:
         listening.close()
         if bound:
@@ -134,6 +166,11 @@ def _listen(path: str, mode: int, group: int | None) -> socket.socket:
     listening.listen(_BACKLOG)
     listening.setblocking(False)
     return listening
+
+
+def _open_to(path: str, mode: int, group: int | None) -> None:
+    os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
+    os.chmod(path, mode)  # noqa: PTH101 - beside chown
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -35,7 +35,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Process:
-    """One of the agent's processes: `role` is "supervisor", "zygote" or "worker"."""
+    """One of the agent's processes: `role` is "supervisor", "zygote", "bridge" or "worker"."""
 
     role: str = text()
     pid: int = number32()

@@ -44,6 +44,7 @@ class Configuration:
     audit_strict: bool = False
     starter: int = 0  # the uid of whoever started it
     listening: tuple[int, ...] = ()  # sockets that a service manager opened
+    pkcs11: str | None = None  # where programs find PKCS#11; "" is the usual place
     notify: str = ""  # where the service manager listens
     watchdog_s: float = 0
     # What the commands that confirm the use of a key find in their environment.
@@ -66,6 +67,7 @@ class Report:
 
     pid: int = 0
     socket_path: str = ""
+    pkcs11_path: str = ""
     error: str = ""
     hint: str | None = None
     exit_status: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
@@ -11,6 +11,8 @@ from kit.agent.channels.tallies import (
     AUDIT_FAILING,
     AUDIT_LOST,
     BOUNDS_US,
+    BRIDGE_CLIENTS,
+    BRIDGE_PID,
     CLOSED,
     DECRYPTED,
     FAILED,
@@ -54,7 +56,7 @@ class State:
             started_s=int(self.started_s),
             locked=locked,
             keys=keys,
-            connections=min(sum(process.connections for process in processes), _LARGEST),
+            connections=min(_connections(processes), _LARGEST),
             accepted=total(ACCEPTED),
             signed=_sum(every, SIGNED),
             decrypted=_sum(every, DECRYPTED),
@@ -78,7 +80,7 @@ class State:
             locked=locked,
             keys=len(entries),
             workers=self.tallies.workers,
-            connections=sum(process.connections for process in self._processes()),
+            connections=_connections(self._processes()),
             accepted=total(ACCEPTED),
             rejected=total(REJECTED),
             malformed=total(MALFORMED),
@@ -98,12 +100,18 @@ class State:
     def _processes(self) -> Iterator[Process]:
         yield Process("supervisor", self.supervisor, 0)
         yield Process("zygote", self.zygote, 0)
+        yield from self._bridge()
         for index in range(self.tallies.workers):
             cells = self.tallies.row(index).cells
             if cells[PID]:
                 # Another process writes meanwhile, and what it likes.
                 here = max(0, cells[SERVED] - cells[CLOSED])
                 yield Process("worker", min(cells[PID], _LARGEST), min(here, _LARGEST))
+
+    def _bridge(self) -> Iterator[Process]:
+        cells = self.tallies.row(-1).cells
+        if cells[BRIDGE_PID]:
+            yield Process("bridge", min(cells[BRIDGE_PID], _LARGEST), min(cells[BRIDGE_CLIENTS], _LARGEST))
 
     def _of_key(self, entry: Entry) -> KeyMetrics:
         columns = self.tallies.key(entry.slot)
@@ -118,6 +126,11 @@ class State:
             microseconds=columns[MICROSECONDS],
             durations=tuple(histogram(columns)),
         )
+
+
+def _connections(processes: Iterable[Process]) -> int:
+    """A bridge's clients have connections to workers, too, as soon as they ask something."""
+    return sum(process.connections for process in processes if process.role != "bridge")
 
 
 def _sum(every: Sequence[Sequence[int]], column: int) -> int:

@@ -106,5 +106,13 @@ _RUNNING: tuple[Callable[[Any], Any], ...] = (
         "--audit", default="", metavar="FILE", help="Write the audit log to FILE, stdout or journal."
     ),
     click.option("--audit-strict", is_flag=True, help="Use no key while the audit log cannot be written."),
+    click.option(
+        "--pkcs11",
+        is_flag=False,
+        flag_value="",
+        default=None,
+        metavar="[PATH]",
+        help="Serve PKCS#11 programs, too. [default: pkcs11.sock beside the agent's socket]",
+    ),
     click.option("--wipe-memory", is_flag=True, help="Overwrite memory as soon as it is free; slower."),
 )

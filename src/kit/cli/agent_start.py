@@ -55,6 +55,7 @@ class Wish:
     audit: str
     audit_strict: bool
     wipe_memory: bool
+    pkcs11: str | None
 
 
 def start(wish: Wish, output: Output) -> int:
@@ -71,7 +72,7 @@ def start(wish: Wish, output: Output) -> int:
         running = start_agent(
             wish.socket, detach=True, prepare=prepare, log_path=wish.log, options=_options(wish)
         )
-    show_start(running.pid, running.socket_path, wish.csh, output)
+    show_start(running, wish.csh, output)
     return 0
 
 
@@ -99,7 +100,7 @@ def _in_foreground(wish: Wish, output: Output) -> int:
     with start_agent(wish.socket, prepare=prepare, log_path=wish.log, options=options) as running:
         if wish.config:
             signal.signal(signal.SIGHUP, lambda _number, _frame: _hang_up(running.pid))
-        show_start(running.pid, running.socket_path, wish.csh, output)
+        show_start(running, wish.csh, output)
         await_readable(os.pidfd_open(running.pid))  # of a process: when it ends
         status = running.wait()
     if status:
@@ -118,6 +119,7 @@ def _options(wish: Wish) -> Options:
         audit=wish.audit,
         audit_strict=wish.audit_strict,
         wipe_memory=wish.wipe_memory,
+        pkcs11=wish.pkcs11,
     )
 
 

@@ -13,6 +13,7 @@ from kit.core.text import printable
 
 if TYPE_CHECKING:
     from kit.agent.extension import AgentStatus, KeyRecord, Reloaded
+    from kit.agent.launch import Running
 
 _COUNTERS = ("accepted", "signed", "decrypted", "refused", "failed", "malformed", "rejected")
 
@@ -130,16 +131,12 @@ def show_reload(keys: Sequence[Reloaded], output: Output) -> int:
     return EXIT_NO if any(key.result == "failed" for key in keys) else EXIT_DONE
 
 
-def environment(socket: str) -> dict[str, str]:
-    """What programs need to find the agent."""
-    return {"KIT_AGENT_SOCK": socket, "SSH_AUTH_SOCK": socket}
-
-
-def show_start(pid: int, socket: str, csh: bool, output: Output) -> None:
+def show_start(running: Running, csh: bool, output: Output) -> None:
     """Commands for the shell that evaluates them, as ssh-agent prints them; with --json an object."""
     if output.as_json:
-        output.record({"socket": socket, "pid": pid})
+        pkcs11 = {"pkcs11": running.pkcs11_path} if running.pkcs11_path else {}
+        output.record({"socket": running.socket_path, "pid": running.pid, **pkcs11})
         return
-    for name, value in environment(socket).items():
+    for name, value in running.environment.items():
         quoted = shlex.quote(value)
         output.line(f"setenv {name} {quoted};" if csh else f"{name}={quoted}; export {name};")

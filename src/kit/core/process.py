@@ -14,7 +14,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from kit.core.errors import NotPermitted
@@ -23,6 +23,7 @@ from kit.core.sandbox.linux import Kernel, prctl
 
 # OFF: the administrator does not want it.
 APPLIED, UNAVAILABLE, REFUSED, OFF = "applied", "unavailable", "refused", "off"
+_STANDARD_DESCRIPTORS, _ALL_DESCRIPTORS = 3, 2**20
 _MISSING = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # the last is Landlock's that is not switched on
 
 
@@ -53,6 +54,15 @@ def name_process(name: str) -> None:
     """What ps -e and top(1) call this process, at most 15 bytes; where that cannot be, as before."""
     with contextlib.suppress(OSError):
         linux.call("prctl", linux.PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
+
+
+def close_others(kept: Collection[int]) -> None:
+    """Close every descriptor but these and the standard three; what a fork left open is another's door."""
+    below = _STANDARD_DESCRIPTORS
+    for descriptor in sorted(d for d in kept if d >= _STANDARD_DESCRIPTORS):
+        os.closerange(below, descriptor)
+        below = descriptor + 1
+    os.closerange(below, _ALL_DESCRIPTORS)
 
 
 def raise_descriptor_limit(wanted: int) -> int:

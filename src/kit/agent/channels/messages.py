@@ -163,6 +163,44 @@ class Audited:
     working: bool = flag()
 
 
+# Supervisor and bridge; the bridge can be of an agent that was before this one.
+
+
+@dataclass(frozen=True)
+class Attending:
+    """Bridge: how many clients it has, at each change and to each `Alive`."""
+
+    pid: int = number32()
+    clients: int = number32()
+
+
+@dataclass(frozen=True)
+class Introduce:
+    """Bridge: who is this client? Its socket, of which the kernel tells that, whatever a bridge would say."""
+
+    number: int = number32()
+
+
+@dataclass(frozen=True)
+class Introduced:
+    """Supervisor: a connection to a worker, which knows it for that client. Not admitted is whom no key
+    concerns; without a connection, whom nobody has room for.
+    """
+
+    number: int = number32()
+    admitted: bool = flag()
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Bridge: for the log."""
+
+    event: str = text()
+    uid: int = number32()
+    pid: int = number32()
+    why: str = remark(200)
+
+
 # Worker to supervisor or zygote, answered by a Reply of the same number.
 
 
@@ -300,6 +338,10 @@ _KINDS: tuple[type[Any], ...] = (
     Client,
     Alive,
     Audited,
+    Attending,
+    Introduce,
+    Introduced,
+    Noted,
     Confirm,
     ReadAgain,
     Who,

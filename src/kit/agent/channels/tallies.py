@@ -14,7 +14,9 @@ from collections.abc import Sequence
 # Columns of a row: the supervisor's, then a worker's.
 ACCEPTED, REJECTED, RESTARTS, AUDIT_FAILING, AUDIT_LOST = range(5)
 PID, SERVED, CLOSED, MALFORMED, FAILED = range(5, 10)
-_COLUMNS = 10
+# The supervisor's again, of the bridge.
+BRIDGE_PID, BRIDGE_CLIENTS = range(10, 12)
+_COLUMNS = 12
 # Columns of a key in a row.
 SIGNED, DECRYPTED, REFUSED, MICROSECONDS = range(4)
 # Upper bounds of the latency histogram; one more cell holds what is beyond.

@@ -16,7 +16,7 @@ from typing import Any
 from kit.agent.config import values
 from kit.agent.config.lines import key_lines, line_of
 from kit.agent.config.problems import ConfigurationError, Path, Problem, dotted, quoted, shown
-from kit.agent.config.settings import KeyRule, Settings
+from kit.agent.config.settings import Door, KeyRule, Settings
 from kit.agent.config.values import Mismatch, Names, Reader
 from kit.agent.extension import KEYS_LIMIT
 from kit.agent.keystore import NAME_LIMIT
@@ -38,6 +38,11 @@ AGENT: dict[str, tuple[str, Reader]] = {
     "audit": ("audit", values.audit),
     "audit-strict": ("audit_strict", values.boolean),
 }
+PKCS11: dict[str, tuple[str, Reader]] = {
+    "path": ("path", values.bridge_path),
+    "mode": ("mode", values.mode),
+    "group": ("group", values.group),
+}
 KEY: dict[str, tuple[str, Reader]] = {
     "file": ("file", values.path),
     "certificate": ("certificate", values.path),
@@ -49,6 +54,7 @@ KEY: dict[str, tuple[str, Reader]] = {
     "confirm": ("confirm", values.command),
 }
 
+_TABLES = ("agent", "pkcs11", "keys")
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -94,12 +100,15 @@ class _Reading:
 
     def settings(self, document: dict[str, object]) -> Settings:
         for name in document:
-            if name not in ("agent", "keys"):
-                self._unknown((name,), ("agent", "keys"), "[agent] or [keys.NAME]")
+            if name not in _TABLES:
+                self._unknown((name,), _TABLES, "[agent], [pkcs11] or [keys.NAME]")
         agent = self._fields(("agent",), document.get("agent", {}), AGENT)
         if agent.get("sandbox") is Level.OFF and not agent.get("sandbox_off_confirmed"):
             self._add(("agent", "sandbox"), f'"off" only beside {CONFIRMATION} = true', "'off' without it")
-        return Settings(**agent, keys=self._keys(document.get("keys", {})))
+        pkcs11 = None
+        if "pkcs11" in document:
+            pkcs11 = Door(**self._fields(("pkcs11",), document["pkcs11"], PKCS11))
+        return Settings(**agent, pkcs11=pkcs11, keys=self._keys(document.get("keys", {})))
 
     def _keys(self, table: object) -> tuple[KeyRule, ...]:
         if not isinstance(table, dict):

@@ -32,6 +32,15 @@ class KeyRule:
 
 
 @dataclass(frozen=True)
+class Door:
+    """A socket for programs; what is not said of one, is as it is of the agent's own."""
+
+    path: str = ""
+    mode: int | None = None
+    group: int | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """A whole configuration; an empty text, a zero or None leaves the choice to the agent.
 
@@ -50,4 +59,5 @@ class Settings:
     log: str = ""
     audit: str = ""
     audit_strict: bool = False
+    pkcs11: Door | None = None
     keys: tuple[KeyRule, ...] = ()

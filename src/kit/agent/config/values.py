@@ -22,6 +22,7 @@ from kit.core.sandbox.plan import Level
 
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path has 108 bytes, the last one is a null byte
 PATH_LIMIT = 4095  # PATH_MAX without its null byte
+FOR_AGENTS = ".agent"
 WORKERS_LIMIT = 64
 RATE_MIN, RATE_MAX = 0.001, 1_000_000
 _MODE = re.compile(r"0?[0-7]{3}")
@@ -81,6 +82,11 @@ def path(value: object, _names: Names) -> str:
 
 def socket_path(value: object, names: Names) -> str:
     return _short("a path", path(value, names), SOCKET_PATH_LIMIT)
+
+
+def bridge_path(value: object, names: Names) -> str:
+    """A socket beside which another one has room, whose name is longer by ".agent" and its lock's."""
+    return _short("a path", path(value, names), SOCKET_PATH_LIMIT - len(FOR_AGENTS))
 
 
 def _short(what: str, value: str, limit: int) -> str:

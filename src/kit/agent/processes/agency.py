@@ -20,6 +20,7 @@ from kit.agent.extension import Reloaded
 from kit.agent.journal import Journal
 from kit.agent.peers import NOBODY, Allowed, Peer
 from kit.agent.processes.archive import Archive
+from kit.agent.processes.bridging import Bridge, Bridging
 from kit.agent.processes.confirming import Confirming
 from kit.agent.processes.door import Door
 from kit.agent.processes.loop import Loop
@@ -57,6 +58,7 @@ class Parts:
     log: Journal
     notifier: Notifier
     unlisten: Callable[[], None]
+    bridge: Bridge | None = None
 
 
 class Agency:
@@ -69,6 +71,9 @@ class Agency:
         loop, log, tallies = parts.loop, parts.log, parts.tallies
         self._team = Team(loop, parts.zygote.channel, parts.archive, tallies, log)
         self._door = Door(loop, parts.sockets, self._team, tallies.row(-1), log)
+        self._bridging = (
+            Bridging(loop, self._door, tallies.row(-1), log, parts.bridge) if parts.bridge else None
+        )
         self._confirming = Confirming(loop, asked.environment, log)
         self._reloading = Reloading(asked.config_path, parts.zygote.channel, settings.plan.user, self._apply)
         self._team.asked = self._asked_by_worker
@@ -77,6 +82,7 @@ class Agency:
         self._itself = Peer(os.geteuid(), os.getegid(), frozenset(), os.getpid())
         self._status = 0
         self._stopping = False
+        self._bridged = parts.bridge is not None
         self._why = ""
 
     def start(self) -> None:
@@ -96,6 +102,8 @@ class Agency:
             self._team.start(index)
         self._until(lambda: self._team.complete, "the workers do not start")
         self._team.watch()
+        if self._bridging:
+            self._bridging.begin()
         self._record("start", self._itself)
         self._notifier.ready(f"{len(self._file.keys)} configured keys")
         if self._asked.watchdog_s:
@@ -125,6 +133,8 @@ class Agency:
         self._unlisten()
         self._record("stop", wanted_by or self._itself)
         self._team.tell_all(messages.Quit())
+        if self._bridging:
+            self._bridging.leave(self._bridge_left)
         self._parts.loop.after(_DRAIN_S, self._end)
         self._end_if_alone()
 
@@ -145,8 +155,12 @@ class Agency:
         self._parts.loop.stop()
 
     def _end_if_alone(self) -> None:
-        if self._stopping and not self._team.members:
+        if self._stopping and not self._team.members and not self._bridged:
             self._end()
+
+    def _bridge_left(self) -> None:
+        self._bridged = False
+        self._end_if_alone()
 
     def _give_up(self, why: str) -> None:
         """It cannot go on; a service manager may start it anew."""
@@ -175,6 +189,8 @@ class Agency:
 
     def _mind_the_door(self) -> None:
         """Open while somebody serves; else whoever comes waits."""
+        if self._bridging and self._team.any_serving:
+            self._bridging.retry()
         if self._stopping:
             self._end_if_alone()
         elif self._team.complete:

@@ -6,8 +6,9 @@ import os
 import pwd
 from dataclasses import dataclass, replace
 
-from kit.agent.config.settings import DEFAULT_USER, STANDARD_OUTPUT
+from kit.agent.config.settings import DEFAULT_USER, STANDARD_OUTPUT, Door
 from kit.agent.config.settings import Settings as File
+from kit.agent.config.values import FOR_AGENTS, SOCKET_PATH_LIMIT
 from kit.agent.processes.settings import Settings
 from kit.agent.startup import Configuration, Limits
 from kit.core.errors import NotPermitted, Unavailable, UsageError
@@ -17,6 +18,7 @@ _ROOT = 0
 # What a worker has open beside its clients: channels, pipes, the loop's own.
 _DESCRIPTORS_BESIDE_CLIENTS = 32
 _WORKERS_LIMIT = 64
+_PKCS11 = "pkcs11.sock"
 _NAMED = {level.value: level for level in Level}
 
 
@@ -63,6 +65,20 @@ def place(asked: Configuration, file: File) -> Place:
             hint="say where by --socket, or in the configuration",
         )
     return Place(path, file.socket_mode, file.socket_group)
+
+
+def bridge_place(asked: Configuration, file: File, agent: Place) -> Place | None:
+    """Where programs find PKCS#11, None for nowhere: beside the agent's socket, and for the same users, if
+    nothing else is said.
+    """
+    if asked.pkcs11 is None and file.pkcs11 is None:
+        return None
+    door = file.pkcs11 or Door()
+    path = asked.pkcs11 or door.path or os.path.join(os.path.dirname(agent.path), _PKCS11)  # noqa: PTH118, PTH120
+    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT - len(FOR_AGENTS):
+        raise UsageError(f"the path {path!r} is too long for a bridge", hint="choose a shorter --pkcs11")
+    mode = agent.mode if door.mode is None else door.mode
+    return Place(path, mode, agent.group if door.group is None else door.group)
 
 
 def _level(name: str, *, confirmed: bool) -> Level:

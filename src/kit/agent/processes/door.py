@@ -24,6 +24,14 @@ _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RESERVED = 16
 
 
+class Stranger(Exception):
+    """No key concerns this client."""
+
+
+class Busy(Exception):
+    """No worker has room for it now."""
+
+
 class Door:
     """The listening sockets."""
 
@@ -76,14 +84,45 @@ class Door:
         if not admin and not self.allowed.admits(peer):
             self._reject(peer, "no key names this user")
             return
-        if self._slots.free <= (0 if admin else self._reserved):
-            self._slots.sweep()
-        if self._slots.free <= (0 if admin else self._reserved):
+        if not self._room(0 if admin else self._reserved):
             # Told at once, a client can do something; in the backlog it would hang. Old ones are served.
             self._reject(peer, "too many connections")
             return
         count(self._cells, ACCEPTED)
         self._team.hand(client, peer, admin=admin)
+
+    @property
+    def closed(self) -> bool:
+        """Is nobody accepted any more?"""
+        return self._closed_for_good
+
+    def introduce(self, client: socket.socket) -> socket.socket:
+        """A connection to a worker, for who has this other connection; raises Stranger and Busy.
+
+        Whoever comes by a bridge is no administrator: it carries signatures and nothing else.
+        """
+        try:
+            peer = identify(client)
+        except OSError:
+            raise Stranger from None
+        if not self.admins.admits(peer) and not self.allowed.admits(peer):
+            self._reject(peer, "no key names this user")
+            raise Stranger
+        if not self._room(self._reserved):
+            self._reject(peer, "too many connections")
+            raise Busy
+        ours, theirs = socket.socketpair()
+        with theirs:
+            if not self._team.any_serving or not self._team.hand(theirs, peer, admin=False):
+                ours.close()
+                raise Busy
+        count(self._cells, ACCEPTED)
+        return ours
+
+    def _room(self, reserved: int) -> bool:
+        if self._slots.free <= reserved:
+            self._slots.sweep()
+        return self._slots.free > reserved
 
     def _reject(self, peer: Peer, why: str) -> None:
         count(self._cells, REJECTED)

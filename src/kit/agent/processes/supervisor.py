@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +29,8 @@ from kit.agent.listener import Listener
 from kit.agent.processes import zygote
 from kit.agent.processes.agency import Agency, Forked, Parts
 from kit.agent.processes.archive import Archive
-from kit.agent.processes.decision import decide, place
+from kit.agent.processes.bridging import Bridge, find_or_fork
+from kit.agent.processes.decision import Place, bridge_place, decide, place
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.settings import Settings, Shared
 from kit.agent.startup import LINE_LIMIT, Configuration, Report
@@ -64,9 +66,12 @@ def _run(launcher: socket.socket) -> int:
     settings = decide(asked, file, descriptors)
     log = Journal.open(asked.log_path or file.log)
     listeners, sockets = _listen(asked, file)
+    bridge = None
     try:
         tallies = Tallies(settings.workers, settings.limits.keys, settings.limits.connections)
         forked = _fork_zygote(settings, tallies)
+        path = str(sockets[0].getsockname())
+        bridge = _bridge(asked, file, settings, path)
         restrain(settings.plan)
         if asked.parent and not asked.detach:
             die_with_parent(asked.parent)  # a change of the user forgets it
@@ -77,19 +82,38 @@ def _run(launcher: socket.socket) -> int:
         archive.add(forked.audit, lambda _count, _working: None, lambda: None)
         _await_ready(forked.channel)
         notifier, unlisten = Notifier(asked.notify), lambda: _close(listeners)
-        parts = Parts(loop, forked, archive, tallies, sockets, log, notifier, unlisten)
+        parts = Parts(loop, forked, archive, tallies, sockets, log, notifier, unlisten, bridge)
         agency = Agency(parts, asked, file, settings)
         agency.start()
-        path = listeners[0].path if listeners else str(sockets[0].getsockname())
         log.event("start", pid=os.getpid(), socket=path)
-        _report(launcher, Report(pid=os.getpid(), socket_path=path))
-        if asked.detach:
-            launcher.close()
-        else:
-            parts.loop.watch(launcher, agency.launcher_gone(launcher))
+        _report(launcher, Report(os.getpid(), path, bridge.rendezvous.path if bridge else ""))
+        _part(launcher, asked, parts, agency)
         return agency.run()
     finally:
         _close(listeners)
+        if bridge:
+            bridge.close()
+
+
+def _part(launcher: socket.socket, asked: Configuration, parts: Parts, agency: Agency) -> None:
+    """In the background it is on its own, else it ends with its launcher."""
+    if asked.detach:
+        launcher.close()
+    else:
+        parts.loop.watch(launcher, agency.launcher_gone(launcher))
+
+
+def _bridge(asked: Configuration, file: File, settings: Settings, path: str) -> Bridge | None:
+    """Found or forked before this process gives up root, for programs that speak PKCS#11."""
+    where = place(asked, file) if not asked.listening else _given(path)
+    there = bridge_place(asked, file, where)
+    return find_or_fork(there, settings.plan) if there else None
+
+
+def _given(path: str) -> Place:
+    """As a service manager made it."""
+    found = os.stat(path)  # noqa: PTH116 - pathlib is large
+    return Place(path, stat.S_IMODE(found.st_mode), found.st_gid)
 
 
 def _listen(asked: Configuration, file: File) -> tuple[list[Listener], list[socket.socket]]:

@@ -38,7 +38,7 @@ from kit.agent.processes.configured import Configured
 from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.settings import Shared
 from kit.core.errors import KitError, ProtocolError
-from kit.core.process import die_with_parent, name_process
+from kit.core.process import close_others, die_with_parent, name_process
 from kit.core.sandbox.confine import confine
 
 # A worker finishes at most one signature before it looks: RSA-8192 takes 20 ms.
@@ -47,7 +47,6 @@ _LONGEST_WAIT_S = 60.0
 # Of what one worker says, before others have their turn; and of what may wait for a change to be made: more
 # than all clients together can have asked.
 _MESSAGES_AT_ONCE, _DEFERRED_LIMIT = 64, 8192
-_STANDARD_DESCRIPTORS, _ALL = 3, 2**20
 
 
 @dataclass
@@ -65,7 +64,7 @@ def run(supervisor: Channel, shared: Shared, audit: int, log_pipe: int) -> NoRet
     try:
         name_process("kit-zygote")
         die_with_parent(shared.supervisor, signal.SIGKILL)
-        _close_others({supervisor.fileno(), audit, log_pipe})
+        close_others({supervisor.fileno(), audit, log_pipe})
         _redirect(log_pipe)
         shared = replace(shared, zygote=os.getpid())
         _warm_up()
@@ -207,7 +206,7 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             self._wipe_waiting()
             to_supervisor, to_zygote, _, audit = descriptors
-            _close_others({to_supervisor, to_zygote, audit, self._log_pipe})
+            close_others({to_supervisor, to_zygote, audit, self._log_pipe})
             ends = worker.Ends(adopt(to_supervisor), adopt(to_zygote), audit)
             worker.run(index, ends, self._authority.holding, self._shared, self._measures)
         finally:
@@ -310,15 +309,6 @@ class Zygote:
             os.kill(one.pid, signal.SIGKILL)
         with contextlib.suppress(KeyError):
             self.unwatch(one.channel.fileno())
-
-
-def _close_others(kept: set[int]) -> None:
-    """Close every descriptor but these and the standard three."""
-    below = _STANDARD_DESCRIPTORS
-    for descriptor in (*sorted(d for d in kept if d >= _STANDARD_DESCRIPTORS), None):
-        os.closerange(below, descriptor if descriptor is not None else _ALL)
-        if descriptor is not None:
-            below = descriptor + 1
 
 
 def _redirect(log_pipe: int) -> None:

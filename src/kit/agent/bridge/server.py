@@ -1,0 +1,330 @@
+"""A bridge's event loop: programs on one side, workers on the other, and an agent that comes and goes.
+
+Whatever goes wrong with one program costs its connection and no other's. A question that meets a worker's end
+is asked once more, of another worker; where there is no agent the program is told so at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from kit.agent.bridge.customer import Closed, Customer
+from kit.agent.bridge.link import Gone, Link
+from kit.agent.bridge.patron import Patron
+from kit.agent.extension import (
+    Answer,
+    CertificateList,
+    Failure,
+    GetCertificates,
+    KeyList,
+    List,
+    Request,
+    Status,
+)
+from kit.agent.fault import place
+from kit.agent.pkcs11.conversation import Conversation
+from kit.agent.processes.rendezvous import RETIRE, SERVE, greet
+from kit.core.errors import ProtocolError
+
+_READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
+_BUFFER = 64 * 1024
+_ACCEPT_AT_ONCE = 16
+_WORD = 16
+_TICK_S, _LONGEST_WAIT_S = 0.5, 60.0
+# A program has one connection for each module that it loads, a server one for each of its processes; a user
+# has no more than a quarter of all of them, so that four have to conspire to keep others out.
+_SHARE = 4
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Bridge:
+    """Serves until there is neither an agent nor a program."""
+
+    def __init__(self, epoll: select.epoll, lasting: Sequence[int], patron: Patron, limit: int) -> None:
+        """`lasting`: the programs' socket and its lock, the agents' socket and its lock."""
+        self._epoll, self._lasting, self._patron = epoll, tuple(lasting), patron
+        self._programs, self._agents = socket.socket(fileno=lasting[0]), socket.socket(fileno=lasting[2])
+        patron.clients = lambda: len(self._customers)
+        self._applicant: socket.socket | None = None
+        self._limit, self._share = limit, max(1, limit // _SHARE)
+        self._sources: dict[int, Callable[[int], None]] = {}
+        self._customers: set[Customer] = set()
+        self._users: Counter[int] = Counter()
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._timed: set[Customer] = set()  # those with a deadline
+        self._next_tick_s = 0.0
+        self._paused = False
+
+    def run(self) -> None:
+        """The process ends when this returns."""
+        self._watch(self._programs.fileno(), lambda _events: self._accept())
+        self._watch(self._agents.fileno(), lambda _events: self._apply())
+        self._watch(self._patron.fileno(), self._hear)
+        self._patron.attend()
+        while self._customers or self._patron.here:
+            for descriptor, events in self._epoll.poll(_TICK_S if self._restless else _LONGEST_WAIT_S):
+                source = self._sources.get(descriptor)
+                if source:
+                    source(events)
+            self._patron.desert()
+            if self._restless:
+                self._tick(time.monotonic())
+
+    @property
+    def _restless(self) -> bool:
+        """Is there something to look after, though nobody says anything?"""
+        return bool(self._timed) or self._paused or self._patron.outdated
+
+    def _watch(self, descriptor: int, callback: Callable[[int], None], interest: int = _READ) -> None:
+        self._sources[descriptor] = callback
+        self._epoll.register(descriptor, interest)
+
+    def _unwatch(self, descriptor: int) -> None:
+        if self._sources.pop(descriptor, None):
+            self._epoll.unregister(descriptor)
+
+    # The agent.
+
+    def _hear(self, _events: int) -> None:
+        channel = self._patron.fileno()
+        self._patron.read()
+        # A closed descriptor's number may be another one's soon.
+        if not self._patron.here and self._sources.get(channel) == self._hear:
+            del self._sources[channel]
+
+    def _apply(self) -> None:
+        """An agent that starts wants this bridge."""
+        try:
+            agent, _ = self._agents.accept()
+            if not self._applicant and self._patron.admits(agent):
+                greet(agent, self._lasting)
+                agent.setblocking(False)
+                self._applicant = agent
+                self._watch(agent.fileno(), lambda _events: self._decide(agent))
+                return
+        except OSError:
+            return
+        agent.close()
+
+    def _decide(self, agent: socket.socket) -> None:
+        """What it makes of the greeting."""
+        self._applicant = None
+        self._unwatch(agent.fileno())
+        try:
+            word = agent.recv(_WORD)
+        except OSError:
+            word = b""
+        if word == SERVE:
+            self._patron.adopt(agent)
+            self._watch(self._patron.fileno(), self._hear)
+            return
+        if word == RETIRE:
+            self._close_door()
+        agent.close()
+
+    def _close_door(self) -> None:
+        """Another bridge is in this one's place, which ends when its clients are gone."""
+        for listening in (self._programs, self._agents):
+            self._unwatch(listening.fileno())
+            listening.detach()
+        for descriptor in self._lasting:
+            os.close(descriptor)
+
+    # The programs.
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPT_AT_ONCE):
+            try:
+                program, _ = self._programs.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _NO_DESCRIPTORS:
+                    self._pause()
+                return
+            self._welcome(program)
+
+    def _pause(self) -> None:
+        """Without a descriptor to accept with, the socket would be ready for ever."""
+        self._unwatch(self._programs.fileno())
+        self._paused = True
+
+    def _welcome(self, program: socket.socket) -> None:
+        try:
+            customer = Customer(program, Conversation())
+        except OSError:
+            program.close()
+            return
+        if len(self._customers) >= self._limit or self._users[customer.uid] >= self._share:
+            self._patron.note("reject", customer.uid, customer.pid, "too many connections")
+            customer.close()
+            return
+        self._customers.add(customer)
+        self._users[customer.uid] += 1
+        customer.interest = _READ
+        self._watch(program.fileno(), partial(self._ready, customer))
+
+    def _ready(self, customer: Customer, events: int) -> None:
+        """The program sent something, takes something, or is gone."""
+        if events & ~_WRITE:
+            self._guard(customer, lambda: customer.receive(self._buffer))
+        self._guard(customer, lambda: self._go_on(customer))
+
+    def _go_on(self, customer: Customer) -> None:
+        """As far as it goes: questions to the agent, answers out."""
+        while not customer.waiting:
+            customer.converse()
+            if not customer.ask:
+                break
+            if not self._ask(customer):
+                customer.take(customer.ask.finish(None))
+        customer.flush()
+        self._await(customer)
+
+    def _await(self, customer: Customer) -> None:
+        """What is owed goes out before more is read, so that who does not read cannot pile up answers."""
+        customer.reckon()
+        (self._timed.add if customer.due_s else self._timed.discard)(customer)
+        interest = _WRITE if customer.writing else _READ if customer.conversation.room else 0
+        if interest != customer.interest:
+            customer.interest = interest
+            self._epoll.modify(customer.socket.fileno(), interest)
+
+    def _guard(self, customer: Customer, step: Callable[[], None]) -> None:
+        """What a step raises costs this customer; one who is gone has none."""
+        if customer not in self._customers:
+            return
+        try:
+            step()
+        except Closed:
+            self._close(customer)
+        except ProtocolError as error:
+            self._note(customer, "malformed", str(error))
+            self._close(customer)
+        except Exception as error:  # noqa: BLE001 - a bug costs one program; its text may hold content
+            self._note(customer, "bug", f"{type(error).__name__} {place(error)}")
+            self._close(customer)
+
+    def _note(self, customer: Customer, event: str, why: str) -> None:
+        self._patron.note(event, customer.uid, customer.pid, why)
+
+    def _close(self, customer: Customer) -> None:
+        self._customers.remove(customer)
+        self._timed.discard(customer)
+        self._users[customer.uid] -= 1
+        if not self._users[customer.uid]:
+            del self._users[customer.uid]
+        self._unlink(customer)
+        self._unwatch(customer.socket.fileno())
+        customer.close()
+
+    def _tick(self, now_s: float) -> None:
+        if now_s < self._next_tick_s:
+            return
+        self._next_tick_s = now_s + _TICK_S
+        self._patron.attend()
+        if self._paused and self._programs.fileno() >= 0:
+            self._paused = False
+            self._watch(self._programs.fileno(), lambda _events: self._accept())
+        for customer in [c for c in self._timed if c.due_s < now_s]:
+            self._note(
+                customer,
+                "timeout",
+                "an answer unread" if customer.writing else "no whole request, or no answer, in time",
+            )
+            self._close(customer)
+
+    # What programs ask the agent.
+
+    def _ask(self, customer: Customer) -> bool:
+        """Send the open question, or see to it that it can be sent; False where there is no agent."""
+        if customer.link and customer.ask:
+            try:
+                customer.link.ask(customer.ask.request)
+            except Gone:
+                self._unlink(customer)
+            else:
+                customer.waiting = True
+                self._await_link(customer)
+                return True
+        customer.waiting = self._patron.introduce(
+            customer.socket,
+            lambda admitted, connected: self._introduced(customer, admitted, connected),
+            lambda: self._guard(customer, partial(self._answer, customer, None)),
+        )
+        return customer.waiting
+
+    def _introduced(self, customer: Customer, admitted: bool, connected: socket.socket | None) -> None:
+        if customer not in self._customers or not customer.ask:
+            if connected:
+                connected.close()
+        elif connected is None:
+            answer = None if admitted else _unknown(customer.ask.request)
+            self._guard(customer, partial(self._answer, customer, answer))
+        else:
+            customer.link = Link(connected)
+            customer.link_interest, customer.waiting = _READ, False
+            self._watch(connected.fileno(), partial(self._link_ready, customer))
+            self._guard(customer, lambda: self._go_on(customer))
+
+    def _link_ready(self, customer: Customer, events: int) -> None:
+        self._guard(customer, partial(self._read_link, customer, events))
+
+    def _read_link(self, customer: Customer, events: int) -> None:
+        link = customer.link
+        if not link:
+            return
+        try:
+            if events & _WRITE:
+                link.flush()
+                self._await_link(customer)
+            answer = link.receive() if events & ~_WRITE else None
+        except Gone:
+            self._lose_worker(customer)
+            return
+        if answer is not None:
+            self._answer(customer, answer)
+
+    def _lose_worker(self, customer: Customer) -> None:
+        """Ask another one, once."""
+        self._unlink(customer)
+        if not customer.ask:
+            return
+        if customer.again:
+            self._answer(customer, None)
+            return
+        customer.again, customer.waiting = True, False
+        self._go_on(customer)
+
+    def _answer(self, customer: Customer, answer: Answer | Failure | None) -> None:
+        """None where there is no agent."""
+        if customer.ask:
+            customer.take(customer.ask.finish(answer))
+            self._go_on(customer)
+
+    def _await_link(self, customer: Customer) -> None:
+        link = customer.link
+        if link and link.interest != customer.link_interest:
+            customer.link_interest = link.interest
+            self._epoll.modify(link.socket.fileno(), link.interest)
+
+    def _unlink(self, customer: Customer) -> None:
+        if customer.link:
+            self._unwatch(customer.link.socket.fileno())
+            customer.unlink()
+
+
+def _unknown(request: Request | None) -> Answer | Failure:
+    """What the agent would say to whom no key concerns, if it let him in."""
+    if isinstance(request, List):
+        return KeyList(())
+    if isinstance(request, GetCertificates):
+        return CertificateList(())
+    return Failure(Status.UNKNOWN_KEY, "the agent does not hold this key")
