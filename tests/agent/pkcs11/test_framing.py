@@ -100,3 +100,16 @@ def test_a_length_that_is_announced_costs_no_buffer() -> None:
     reader.version()
     assert reader.next() is None
     assert reader.pending == 12
+
+
+def test_a_reader_tells_how_much_is_missing() -> None:
+    reader, data = FrameReader(), b"\x00" + b"".join(pieces(1, b"body"))
+    assert reader.missing == 1
+    reader.feed(data[:1])
+    assert (reader.version(), reader.missing) == (0, 12)
+    reader.feed(data[1:5])
+    assert (reader.next(), reader.missing) == (None, 8)
+    reader.feed(data[5:14])
+    assert (reader.next(), reader.missing) == (None, len(data) - 14)
+    reader.feed(data[14:])
+    assert (reader.next(), reader.missing) == ((1, b"body"), 12)

@@ -57,6 +57,11 @@ class Conversation:
         return self._frames.pending > 0
 
     @property
+    def missing(self) -> int:
+        """How many bytes must come at least before `next`, which gave None, can give more."""
+        return self._frames.missing
+
+    @property
     def asking(self) -> bool:
         """Is a question open?"""
         return self._asking

@@ -40,6 +40,11 @@ class FrameReader:
         """How many bytes are held."""
         return len(self._in)
 
+    @property
+    def missing(self) -> int:
+        """How many bytes end what has begun, the header or the frame; 1 where all can be handed out."""
+        return max(1, self._needed - len(self._in))
+
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Raises ProtocolError where more comes than there is room."""
         if len(self._in) + len(data) > _PENDING_LIMIT:

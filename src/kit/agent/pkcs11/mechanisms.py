@@ -102,8 +102,13 @@ _PSS_SIZE = 24
 MECHANISMS: dict[int, KeyType] = {m: KeyType.EC if "ECDSA" in m.name else KeyType.RSA for m in Mechanism}
 # p11-kit 0.24 takes those that it does not know off the list after it told the length, and its caller reads
 # what stands behind the rest.
-OLD_CLIENTS = tuple(
-    m for m in Mechanism if m not in _PSS_MECHANISMS - {Mechanism.RSA_PKCS_PSS} and m <= Mechanism.ECDSA
+OLD_CLIENTS = (
+    Mechanism.RSA_PKCS,
+    Mechanism.RSA_PKCS_PSS,
+    Mechanism.SHA256_RSA_PKCS,
+    Mechanism.SHA384_RSA_PKCS,
+    Mechanism.SHA512_RSA_PKCS,
+    Mechanism.ECDSA,
 )
 
 _SIGN, _EC_F_P, _EC_NAMED_CURVE, _EC_UNCOMPRESS = 0x800, 0x100000, 0x800000, 0x1000000  # CKF_…

@@ -16,6 +16,9 @@ _T = TypeVar("_T")
 # slot and the token stay whatever the agent does, and sessions and handles too, so that a client that goes on
 # succeeds when the agent is back; one that found the token gone would not look again.
 _NO_AGENT = Code.DEVICE_ERROR
+# As users read them, libp11 and GnuTLS 3.8: "key function not permitted", "error in key" for a refusal; "user
+# not logged in", "user error" for a lock; "device error", "error in device" for an agent that is not there.
+# None of them asks for a PIN or tries again by itself.
 _CODES = {
     Status.REFUSED: Code.KEY_FUNCTION_NOT_PERMITTED,
     Status.NOT_PERMITTED: Code.KEY_FUNCTION_NOT_PERMITTED,

@@ -12,13 +12,13 @@ from kit.agent.pkcs11.objects import Key
 from kit.agent.pkcs11.token import Token
 from kit.agent.wire import MESSAGE_LIMIT
 
-# nginx has one per worker, GnuTLS one per key; p11-kit's own server sets no limit.
+# The clients that were tried have a few each; p11-kit's own server sets no limit.
 SESSIONS_LIMIT = 256
 # What the agent takes whole, within a message that also says for which key and whom.
 CONTENT_LIMIT = MESSAGE_LIMIT - 1024
 # What comes in pieces. TLS and SSH sign some hundred bytes, a CSR some thousand; more is a document.
 TOTAL_LIMIT = 1024 * 1024
-# What waits in all sessions of a client for its end; hundreds of thousands of handshakes would fit.
+# What waits in all sessions of a client for its end; that of thousands of handshakes would fit.
 KEPT_LIMIT = 2 * CONTENT_LIMIT
 # A DigestInfo of SHA-512 has 83 bytes.
 _DIGEST_LIMIT = 128
