@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOTS = 64, CONTENT = 130, SIGNATURE = 1024, SLOWEST_US = 1 << 17, CONNECTIONS = 64, RETRIES = 200 };
+enum { SLOTS = 64, CONTENT = 130, SIGNATURE = 1024, SLOWEST_US = 1 << 17, CONNECTIONS = 64 };
 
 /* RFC 8017, section 9.2, note 1. */
 static const unsigned char sha256_info[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
@@ -46,7 +46,7 @@ struct account {
 
 /* Shared by all processes. */
 struct start {
-	volatile int ready, go;
+	volatile int ready, go; /* go: 1 to begin, -1 to give up */
 	struct account accounts[CONNECTIONS];
 };
 
@@ -122,27 +122,16 @@ static void find_key(struct token *t, char *label)
 		errx(1, "no key %s", label);
 }
 
-/* SoftHSM2 fails where several processes open its database at once, so that is tried again. */
 static void open_token(struct token *t, const char *module, const char *token, char *key, char *pin)
 {
 	CK_SLOT_ID slot;
-	CK_RV rv;
 
 	t->call = load(module);
 	must(t->call->C_Initialize(NULL), "C_Initialize");
 	slot = find_slot(t->call, token);
-	for (int n = 0; n < RETRIES; n++) {
-		rv = t->call->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &t->session);
-		if (rv == CKR_OK && pin != NULL) {
-			rv = t->call->C_Login(t->session, CKU_USER, (unsigned char *)pin, strlen(pin));
-			if (rv != CKR_OK)
-				t->call->C_CloseSession(t->session);
-		}
-		if (rv == CKR_OK)
-			break;
-		usleep(10000);
-	}
-	must(rv, "C_OpenSession or C_Login");
+	must(t->call->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &t->session), "C_OpenSession");
+	if (pin != NULL)
+		must(t->call->C_Login(t->session, CKU_USER, (unsigned char *)pin, strlen(pin)), "C_Login");
 	find_key(t, key);
 }
 
@@ -206,6 +195,39 @@ static const struct kind *find_kind(const char *name)
 	errx(2, "no mechanism %s", name);
 }
 
+static void connect_and_sign(struct start *s, int number, char **argv, char *pin, const struct kind *kind)
+{
+	struct token t;
+
+	open_token(&t, argv[1], argv[2], argv[3], pin);
+	s->ready++;
+	while (s->go == 0)
+		usleep(1000);
+	if (s->go > 0)
+		sign(&t, kind, atof(argv[5]), &s->accounts[number]);
+	_exit(0);
+}
+
+/* One after the other: SoftHSM2 fails where several processes open its database at once. */
+static void open_connections(struct start *s, int connections, char **argv, char *pin, const struct kind *kind)
+{
+	for (int n = 0; n < connections; n++) {
+		pid_t child = fork();
+
+		if (child == -1)
+			err(1, "fork");
+		if (child == 0)
+			connect_and_sign(s, n, argv, pin, kind);
+		while (s->ready == n) {
+			usleep(1000);
+			if (waitpid(child, NULL, WNOHANG) == child) {
+				s->go = -1;
+				errx(1, "connection %d could not be opened", n + 1);
+			}
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct kind *kind;
@@ -221,26 +243,7 @@ int main(int argc, char **argv)
 	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
 		err(1, "mmap");
-	for (int n = 0; n < connections; n++) {
-		struct token t;
-
-		switch (fork()) {
-		case -1:
-			err(1, "fork");
-		case 0:
-			open_token(&t, argv[1], argv[2], argv[3], argc > 7 ? argv[7] : NULL);
-			__sync_fetch_and_add(&s->ready, 1);
-			while (!s->go)
-				usleep(1000);
-			sign(&t, kind, atof(argv[5]), &s->accounts[n]);
-			_exit(0);
-		}
-	}
-	while (s->ready < connections) {
-		usleep(1000);
-		if (waitpid(-1, &status, WNOHANG) > 0)
-			errx(1, "a connection could not be opened");
-	}
+	open_connections(s, connections, argv, argc > 7 ? argv[7] : NULL, kind);
 	s->go = 1;
 	while (wait(&status) > 0)
 		failed |= status != 0;

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import agents, load, openssl_speed, processes
+from tests.agent.pkcs11.holder import Holder
+from tests.agent.pkcs11.served import served
+from tests.bench import agents, load, openssl_speed, pkcs11, processes
 from tests.bench.goal import Goal, Shown, all_in_turn, ratio
 from tests.bench.load import Answers, Group, Load, Loader
 from tests.bench.requests import Question
@@ -116,3 +118,35 @@ def test_none_is_always_the_one_that_comes_first() -> None:
 def test_a_figure_without_a_goal_is_never_missed() -> None:
     assert Shown("what", "figures").reached
     assert not Goal("what", "figures", 2, 1, at_least=False).reached
+
+
+def test_signatures_by_a_pkcs11_module_are_counted(tmp_path: Path) -> None:
+    needs("cc", "p11-kit")
+    holder = Holder("p-256", "rsa-2048")
+    signer = pkcs11.Signer(tmp_path)
+    with served(tmp_path / "socket", holder.answer) as environment:
+        token = pkcs11.Token("kit agent", "", environment)
+        for key, mechanism in (("p-256", "ecdsa"), ("rsa-2048", "rsa"), ("rsa-2048", "rsa-sha256")):
+            signed = signer.run(token, key, mechanism, 0.05, connections=2)
+            assert signed.good > 0
+            assert signed.bad == 0
+            assert signed.median_us <= signed.p99_us
+
+
+def test_refused_signatures_are_not_counted_as_good(tmp_path: Path) -> None:
+    needs("cc", "p11-kit")
+    holder = Holder("p-256")
+    signer = pkcs11.Signer(tmp_path)
+    holder.keys.clear()
+    with served(tmp_path / "socket", holder.answer) as environment:
+        signed = signer.run(pkcs11.Token("kit agent", "", environment), "p-256", "ecdsa", 0.05)
+    assert signed.good == 0
+    assert signed.bad > 0
+
+
+def test_a_key_that_is_not_there_ends_the_count(tmp_path: Path) -> None:
+    needs("cc", "p11-kit")
+    signer = pkcs11.Signer(tmp_path)
+    with served(tmp_path / "socket", Holder("p-256").answer) as environment:
+        with pytest.raises(subprocess.CalledProcessError):
+            signer.run(pkcs11.Token("kit agent", "", environment), "p-384", "ecdsa", 0.05, connections=2)
