@@ -105,6 +105,7 @@ def test_a_digest_goes_to_the_agent_as_one(kind: str, name: str, chosen: bytes, 
 
 
 def test_an_ecdsa_digest_in_parts_is_put_together() -> None:
+    """PKCS#11 knows no such thing, and pkcs11-tool 0.26 does it."""
     client, session, handle, holder = opened("p-256")
     digest = hashlib.sha256(CONTENT).digest()
     client.sign_init(session, mechanism(0x1041), handle)

@@ -25,7 +25,10 @@ _DIGEST_LIMIT = 128
 
 
 class Operation:
-    """A signature under way. Content is kept as long as the agent would take it, then only hashed."""
+    """A signature under way. Content is kept as long as the agent would take it, then only hashed.
+
+    A digest may come in parts, too, which PKCS#11 does not know: pkcs11-tool 0.26 has it so.
+    """
 
     __slots__ = ("_hash", "_size", "content", "key", "means")
 
