@@ -11,14 +11,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from kit.agent.client import AgentClient
 from kit.agent.public import describe, load_spki
 from kit.agent.schemes import BY_NAME
+from tests.bench.processes import family
 from tests.bench.requests import Question, ssh_question, tls_question
 from tests.peers import find
 
+PKCS11 = "pkcs11.sock"
 KIT = str(Path(sys.executable).parent / "kit")
 _SCHEMES = {"rsa": "rsa_pss_rsae_sha256", "p-256": "ecdsa_secp256r1_sha256"}
 _STOP_LIMIT_S = 15.0
@@ -33,10 +36,13 @@ class Setting:
     audit: bool = True
     audit_strict: bool = False
     wipe_memory: bool = False
+    pkcs11: bool = False
 
     def options(self, directory: Path) -> list[str]:
         """Those of `kit agent start`; files that they name are made in the directory."""
         options = ["--wipe-memory"] * self.wipe_memory
+        if self.pkcs11:
+            options += ["--pkcs11", str(directory / PKCS11)]
         if self.sandbox == "off":
             (directory / "agent.toml").write_text(_NO_SANDBOX)
             options += ["--config", str(directory / "agent.toml")]
@@ -88,12 +94,13 @@ def kit_agent(setting: Setting) -> Iterator[Agent]:
             if not line:
                 raise SystemExit("the agent did not start")
             pid = json.loads(line)["pid"]
-            _as_urgent(pid)
+            for urgent in chain.from_iterable(family(pid).values()):
+                _as_urgent(urgent)
             yield Agent(pid, path, directory)
 
 
 def _as_urgent(pid: int) -> None:
-    """Give the agent's session the priority of the bench's own (autogroups in sched(7))."""
+    """Give the process's session the priority of the bench's own (autogroups in sched(7))."""
     with suppress(OSError):  # where sessions have none
         priority = Path("/proc/self/autogroup").read_text().split()[-1]
         Path(f"/proc/{pid}/autogroup").write_text(priority)

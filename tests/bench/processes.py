@@ -23,9 +23,16 @@ def family(pid: int) -> dict[str, list[int]]:
         children[int(text.rsplit(")", 1)[1].split()[1])].append(int(stat.parent.name))
     roles, generation = {}, [pid]
     for role in _ROLES:
-        roles[role] = generation
+        roles[role] = [one for one in generation if not _bridges(one)]
+        if len(roles[role]) < len(generation):
+            roles["bridge"] = [one for one in generation if _bridges(one)]
         generation = [child for parent in generation for child in children[parent]]
     return roles
+
+
+def _bridges(pid: int) -> bool:
+    """It is the zygote's sister."""
+    return (_PROC / str(pid) / "comm").read_text() == "kit-bridge\n"
 
 
 def cpu_us(family: Mapping[str, list[int]]) -> dict[str, float]:

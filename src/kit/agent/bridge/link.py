@@ -6,10 +6,11 @@ import select
 import socket
 
 from kit.agent import extension, wire
+from kit.agent.encoding import string, uint32
 from kit.agent.extension import Answer, Failure, Request
 from kit.agent.wire import MESSAGE_LIMIT
 from kit.core.errors import ProtocolError
-from kit.core.framing import FrameReader, frame
+from kit.core.framing import PREFIX, FrameReader, frame
 
 _BUFFER = 16 * 1024
 _ANSWERS: dict[type[Request], type[Answer]] = {
@@ -18,7 +19,9 @@ _ANSWERS: dict[type[Request], type[Answer]] = {
     extension.Sign: extension.Signature,
     extension.SignDigest: extension.Signature,
 }
-# How the answer to a signature begins: it is read without a table, as it is what a bridge is for.
+_LENGTH = 4
+# Signatures are what a bridge is for: questions and answers of them are written and read without a table, in
+# a fifth of the time. How an answer begins:
 _SIGNED: dict[type[Request], bytes] = {
     kind: wire.extension_response(kind.name, b"") + bytes([extension.Status.DONE])
     for kind in (extension.Sign, extension.SignDigest)
@@ -48,7 +51,7 @@ class Link:
     def ask(self, request: Request) -> None:
         """Send a question; raises Gone."""
         self._asked = type(request)
-        self._rest = memoryview(frame(wire.extension_request(request.name), *extension.encode(request)))
+        self._rest = memoryview(_framed(request))
         self.flush()
 
     def flush(self) -> None:
@@ -71,15 +74,21 @@ class Link:
         if not got:
             raise Gone
         try:
-            messages = list(self._reader.feed(self._buffer[:got]))
-            return self._parse(messages[0]) if messages else None
+            return self._take(bytes(self._buffer[:got]))
         except ProtocolError:
             raise Gone from None  # whatever it is, no worker in its senses says that
 
-    def _parse(self, message: bytearray) -> Answer | Failure:
+    def _take(self, data: bytes) -> Answer | Failure | None:
+        """Signatures come whole, alone and in thousands."""
         begin = _SIGNED.get(self._asked)
-        if begin and message.startswith(begin):
-            return extension.Signature(bytes(message[len(begin) + 4 :]))
+        if begin and data.startswith(begin, PREFIX) and not self._reader.pending:
+            at = PREFIX + len(begin) + _LENGTH
+            if len(data) == PREFIX + int.from_bytes(data[:PREFIX], "big"):
+                return extension.Signature(data[at:])
+        messages = list(self._reader.feed(data))
+        return self._parse(messages[0]) if messages else None
+
+    def _parse(self, message: bytearray) -> Answer | Failure:
         reader = wire.read_extension_response(message, self._asked.name)
         if reader is None:
             raise ProtocolError("a worker that does not know kit's own messages")
@@ -87,3 +96,28 @@ class Link:
 
     def close(self) -> None:
         self.socket.close()
+
+
+# How a question of each kind begins.
+_HEADS: dict[type[Request], bytes] = {
+    kind: wire.extension_request(kind.name) for kind in (extension.Sign, extension.SignDigest)
+}
+
+
+def _framed(request: Request) -> bytes | bytearray:
+    if isinstance(request, extension.SignDigest):
+        content = request.digest
+    elif isinstance(request, extension.Sign):
+        content = request.content
+    else:
+        return frame(wire.extension_request(request.name), *extension.encode(request))
+    head = b"".join(
+        (
+            _HEADS[type(request)],
+            string(request.key_id),
+            uint32(request.scheme),
+            string(request.purpose),
+            uint32(len(content)),
+        )
+    )
+    return b"".join((uint32(len(head) + len(content)), head, content))

@@ -173,9 +173,12 @@ class Bridge:
 
     def _ready(self, customer: Customer, events: int) -> None:
         """The program sent something, takes something, or is gone."""
+        self._guard(customer, partial(self._serve, customer, events))
+
+    def _serve(self, customer: Customer, events: int) -> None:
         if events & ~_WRITE:
-            self._guard(customer, lambda: customer.receive(self._buffer))
-        self._guard(customer, lambda: self._go_on(customer))
+            customer.receive(self._buffer)
+        self._go_on(customer)
 
     def _go_on(self, customer: Customer) -> None:
         """As far as it goes: questions to the agent, answers out."""
