@@ -49,8 +49,10 @@ def restarted(agent: Agent, *options: str) -> Agent:
 
 
 def killed(agent: Agent) -> None:
+    holders = family(agent.socket).holders
     os.kill(agent.pid, signal.SIGKILL)
-    await_end(agent.pid)
+    for pid in (agent.pid, *holders):
+        await_end(pid)
 
 
 def stopped(agent: Agent) -> None:
