@@ -1,12 +1,16 @@
 """Real programs as peers: where they are, and what a test does where one is missing.
 
-In CI (CI=true) a missing peer fails the test, elsewhere it skips it: nothing is quietly not tested.
+In CI (CI=true) a missing peer fails the test, elsewhere it skips it: nothing is quietly not tested. What only
+one of the two systems of CI can test carries a mark with the reason; `.ci/run` fails if both skip a test.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import ssl
+from contextlib import suppress
 
 import pytest
 
@@ -50,3 +54,28 @@ def find(program: str) -> str:
     path = shutil.which(program, path=_search_path())
     assert path
     return path
+
+
+def _debian() -> str:
+    """Debian's release number, or an empty text on another system."""
+    with suppress(OSError):
+        system = platform.freedesktop_os_release()
+        return system.get("VERSION_ID", "") if system.get("ID") == "debian" else ""
+    return ""
+
+
+def only_on_debian(release: int, reason: str) -> pytest.MarkDecorator:
+    """The test is about what one release of Debian has; the reason says what that is."""
+    return pytest.mark.skipif(_debian() != str(release), reason=f"only on Debian {release}: {reason}")
+
+
+def since_openssl(major: int, minor: int, reason: str) -> pytest.MarkDecorator:
+    """The test takes what this OpenSSL, with which Python is linked, was the first to have."""
+    old = ssl.OPENSSL_VERSION_INFO < (major, minor)
+    return pytest.mark.skipif(old, reason=f"takes OpenSSL {major}.{minor}: {reason}")
+
+
+def before_openssl(major: int, minor: int, reason: str) -> pytest.MarkDecorator:
+    """The test is about what OpenSSL, with which Python is linked, did before this version."""
+    new = ssl.OPENSSL_VERSION_INFO >= (major, minor)
+    return pytest.mark.skipif(new, reason=f"takes an OpenSSL before {major}.{minor}: {reason}")
