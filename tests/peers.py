@@ -69,13 +69,17 @@ def only_on_debian(release: int, reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(_debian() != str(release), reason=f"only on Debian {release}: {reason}")
 
 
+def _openssl() -> tuple[int, int]:
+    return ssl.OPENSSL_VERSION_INFO[:2]
+
+
 def since_openssl(major: int, minor: int, reason: str) -> pytest.MarkDecorator:
     """The test takes what this OpenSSL, with which Python is linked, was the first to have."""
-    old = ssl.OPENSSL_VERSION_INFO < (major, minor)
-    return pytest.mark.skipif(old, reason=f"takes OpenSSL {major}.{minor}: {reason}")
+    new = _openssl() >= (major, minor)
+    return pytest.mark.skipif(not new, reason=f"takes OpenSSL {major}.{minor}: {reason}")
 
 
 def before_openssl(major: int, minor: int, reason: str) -> pytest.MarkDecorator:
     """The test is about what OpenSSL, with which Python is linked, did before this version."""
-    new = ssl.OPENSSL_VERSION_INFO >= (major, minor)
+    new = _openssl() >= (major, minor)
     return pytest.mark.skipif(new, reason=f"takes an OpenSSL before {major}.{minor}: {reason}")

@@ -62,8 +62,10 @@ def _page(command: Command) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_groff_has_nothing_to_warn_of(page: Path) -> None:
+    # Not of lines which a long name leaves short: groff 1.23 tells those, too.
+    strict = ("-ww", "-W", "break")
     done = subprocess.run(
-        [find("groff"), "-mdoc", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, check=False
+        [find("groff"), "-mdoc", "-Tutf8", *strict, "-z", page], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,4 +1,4 @@
-"""The probe against real servers: nginx and Postfix with two certificates, and OpenSMTPD, which is broken."""
+"""The probe against real servers: nginx and Postfix with two certificates, and OpenSMTPD, broken and not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers import only_on_debian
 from tests.system import probe_servers
 from tests.tls.authority import Authority
 
@@ -99,6 +100,7 @@ def test_postfix_asked_for_tls_at_once_speaks_another_protocol(kit: Kit, postfix
     assert "--starttls smtp" in done.stderr
 
 
+@only_on_debian(12, "its OpenSMTPD 6.8 cannot sign under OpenSSL 3")
 @pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
 def test_opensmtpd_of_debian_12_shows_certificates_whose_keys_do_not_sign(
     kind: str, kit: Kit, opensmtpd: dict[str, int], authority: Authority
@@ -117,3 +119,15 @@ def test_opensmtpd_of_debian_12_shows_certificates_whose_keys_do_not_sign(
         "its key does not sign (alert internal error)"
     ]
     assert status == 1
+
+
+@only_on_debian(13, "its OpenSMTPD 7.6 can sign under OpenSSL 3")
+@pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
+def test_opensmtpd_of_debian_13_serves_the_cells_of_its_certificate(
+    kind: str, kit: Kit, opensmtpd: dict[str, int], authority: Authority
+) -> None:
+    target = f"localhost:{opensmtpd[kind]}"
+    cells, findings, status = _cells(kit, authority, "--starttls", "smtp", "--want", kind.lower(), target)
+    good = [facts for facts in _FOUR_GOOD if facts[1] == kind]
+    own = [cell for cell in cells if cell["authentication"] == kind]
+    assert (_facts(own), findings, status) == (good, [], 0)
