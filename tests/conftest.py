@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,14 @@ settings.register_profile(
     "house", deadline=None, derandomize=in_ci(), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+
+def pytest_configure() -> None:
+    """Programs that the tests start must not inherit what a run in the background (nohup, &) ignores."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
 
 _KIT_VARIABLES = ("KIT_AGENT_SOCK", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "NO_COLOR")
 
