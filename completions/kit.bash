@@ -52,6 +52,7 @@ _kit_value() {
         --type) _kit_words "$_kit_types" ;;
         --format | -f | --from | --to)
             case $command in
+                "agent handle") _kit_words "kit pkcs11-uri" ;;
                 agent*) _kit_words "pem ssh" ;;
                 "eeg read") _kit_words "$_kit_formats" ;;
                 "eeg convert") _kit_words "$_kit_formats eegreader-json" ;;
@@ -126,7 +127,7 @@ _kit() {
         "agent check-config") options="--json" word=file ;;
         "agent csr") options="--subject --dns --ip --output -o --socket -s" word=key ;;
         "agent generate") options="--type --allow --lifetime --socket -s --json" word= ;;
-        "agent handle") options="--any-agent --output -o --socket -s" word=key ;;
+        "agent handle") options="--any-agent --format --output -o --socket -s" word=key ;;
         "agent list") options="--socket -s --json" word= ;;
         "agent lock" | "agent unlock") options="--passphrase-fd --socket -s" word= ;;
         "agent metrics") options="--output -o --socket -s --json" word= ;;

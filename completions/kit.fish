@@ -119,6 +119,7 @@ complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent public' 'agent
 complete -c kit -n "__kit_takes 'agent add'" -a '(__kit_named_files)'
 complete -c kit -n "__kit_takes 'agent generate'" -l type -x -a $types -d 'The type of the key'
 complete -c kit -n "__kit_takes 'agent handle'" -l any-agent -d 'Leave the socket out'
+complete -c kit -n "__kit_takes 'agent handle'" -l format -x -a 'kit pkcs11-uri' -d 'The form'
 complete -c kit -n "__kit_takes 'agent public'" -l format -x -a 'pem ssh' -d 'The form'
 complete -c kit -n "__kit_takes 'agent remove'" -l all -d 'Remove every key'
 complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is valid'

@@ -82,7 +82,10 @@ _kit_agent() {
             _arguments $help $allow $lifetime $socket $json '1:name' \
                 '--type[the type of the key]:type:(rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519)'
             ;;
-        handle) _arguments $help '--any-agent[leave the socket out]' $output $socket '1:key:_kit_keys' ;;
+        handle)
+            _arguments $help '--any-agent[leave the socket out]' '--format[the form]:form:(kit pkcs11-uri)' \
+                $output $socket '1:key:_kit_keys'
+            ;;
         check-config) _arguments $help $json '1:file:_files' ;;
         list | reload | status) _arguments $help $socket $json ;;
         lock | unlock) _arguments $help $passphrase $socket ;;

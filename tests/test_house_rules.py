@@ -72,6 +72,7 @@ PURE = (
     "kit.agent.pkcs11",
     "kit.agent.policy",
     "kit.agent.channels.messages",
+    "kit.agent.pkcs11_uri",
     "kit.agent.processes.restarts",
     "kit.agent.pss",
     "kit.agent.public",

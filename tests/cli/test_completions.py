@@ -95,6 +95,7 @@ def test_exactly_the_options_of_a_command_are_offered(shell: Shell, command: Com
         ("kit agent generate --type ", set(KINDS)),
         ("kit agent add --allow ", set(PURPOSES)),
         ("kit agent public --format ", {"pem", "ssh"}),
+        ("kit agent handle --format ", {"kit", "pkcs11-uri"}),
         ("kit tls serve --mode ", {"echo", "https", "smtp"}),
         ("kit tls bench --tls ", {"1.2", "1.3"}),
         ("kit eeg read --protocol ", {"auto", "p2", "p3"}),

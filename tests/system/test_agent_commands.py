@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kit.agent.handle import decode
+from kit.agent.pkcs11_uri import encode, named
 from tests.system.agents import KIT, Agent, alive, await_end, running_agent
 
 
@@ -446,6 +447,21 @@ def test_a_handle_names_the_key_and_where_it_is(agent: Agent) -> None:
     anywhere = decode(agent.ok("handle", "web", "--any-agent").encode())
     assert anywhere
     assert anywhere.socket_path == ""
+
+
+def test_a_pkcs11_handle_names_the_key_by_its_uri(agent: Agent) -> None:
+    agent.ok("generate", "mail 1;x", "--type", "rsa-2048")
+    text = agent.ok("handle", "mail 1;x", "--format", "pkcs11-uri")
+    assert text == encode(named("mail 1;x"))
+    assert text.startswith("-----BEGIN PKCS#11 PROVIDER URI-----\n")
+
+
+def test_a_pkcs11_handle_is_refused_where_it_would_not_work(agent: Agent) -> None:
+    agent.ok("generate", "login", "--type", "ed25519")
+    agent.ok("generate", "web", "--type", "p-256")
+    assert says(agent.kit("handle", "login", "--format", "pkcs11-uri"), 2, "'login' is of type ed25519")
+    both = agent.kit("handle", "web", "--format", "pkcs11-uri", "--any-agent")
+    assert says(both, 2, "a PKCS#11 URI names no agent", "leave --any-agent out")
 
 
 @pytest.mark.parametrize("kind", ["rsa-2048", "p-384", "ed25519"])

@@ -1,4 +1,4 @@
-"""DER (X.690), read strictly: one encoding for each value, so that no two parsers read it differently.
+"""DER (X.690), written, and read strictly: one encoding for each value, so that no two parsers differ.
 
 Definite lengths in their shortest form, tag numbers below 31, nothing left over, bounded nesting. What
 breaks that raises ProtocolError. `resembles` is the opposite: what could a careless reader take for ASN.1?
@@ -15,6 +15,7 @@ from kit.core.errors import ProtocolError
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x06
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 SEQUENCE, SET = 0x30, 0x31
+UTF8_STRING, VISIBLE_STRING = 0x0C, 0x1A
 _CONSTRUCTED, _CONTEXT, _HIGH_TAG = 0x20, 0x80, 0x1F
 
 _CHANCE_LIMIT = 512
@@ -69,6 +70,19 @@ class Elements:
         """Nothing may be left."""
         if self.left:
             raise ProtocolError(f"{len(self._data) - self._at} bytes after the last ASN.1 value")
+
+
+def encoded(tag: int, *parts: bytes | memoryview) -> bytes:
+    """One value with these contents."""
+    return header(tag, sum(map(len, parts))) + b"".join(parts)
+
+
+def header(tag: int, length: int) -> bytes:
+    """What stands before contents of this length."""
+    if length < 0x80:
+        return bytes([tag, length])
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int]:

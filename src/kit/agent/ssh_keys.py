@@ -6,6 +6,7 @@ comes without dp and dq, which take arithmetic on secrets; a child process does 
 
 from __future__ import annotations
 
+from kit.agent import der
 from kit.agent.encoding import string
 from kit.agent.public import PublicKey
 from kit.agent.schemes import EC_KINDS, KeyType, Scheme
@@ -71,11 +72,11 @@ def _sec1(curve: str, point: memoryview, scalar: memoryview) -> bytearray:
     size = _CURVE_BYTES[curve]
     if len(scalar) > size or len(point) != 2 * size + 1:
         raise UsageError(f"an ECDSA key of another size than {curve}")
-    public = _der(0xA1, _der(0x03, b"\0", point))
-    named = _der(0xA0, _CURVE_OIDS[curve])
-    head = b"\x02\x01\x01" + _header(0x04, size) + bytes(size - len(scalar))
+    public = der.encoded(0xA1, der.encoded(0x03, b"\0", point))
+    named = der.encoded(0xA0, _CURVE_OIDS[curve])
+    head = b"\x02\x01\x01" + der.header(0x04, size) + bytes(size - len(scalar))
     body = (head, scalar, named, public)
-    return _joined(_header(0x30, sum(map(len, body))), *body)
+    return _joined(der.header(0x30, sum(map(len, body))), *body)
 
 
 def _joined(*parts: bytes | memoryview) -> bytearray:
@@ -89,17 +90,6 @@ def _joined(*parts: bytes | memoryview) -> bytearray:
             room[at : at + len(part)] = part
             at += len(part)
     return out
-
-
-def _der(tag: int, *parts: bytes | memoryview) -> bytes:
-    return _header(tag, sum(map(len, parts))) + b"".join(parts)
-
-
-def _header(tag: int, length: int) -> bytes:
-    if length < 0x80:
-        return bytes([tag, length])
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(octets)]) + octets
 
 
 def _unsigned(magnitude: memoryview) -> bytes:

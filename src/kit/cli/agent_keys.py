@@ -116,18 +116,26 @@ def public(key: str, form: str, path: str, socket: str | None) -> None:
 @click.command()
 @key_argument
 @click.option("--any-agent", is_flag=True, help="Leave the socket out: whoever uses it says which agent.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["kit", "pkcs11-uri"]),
+    default="kit",
+    show_default=True,
+    help="For programs with kit's provider, or with pkcs11-provider.",
+)
 @output_option
 @socket_option
-def handle(key: str, any_agent: bool, path: str, socket: str | None) -> None:
+def handle(key: str, any_agent: bool, form: str, path: str, socket: str | None) -> None:
     """Write the handle of a key: a file to name where a private key file is wanted."""
     from kit.agent.client import AgentClient
-    from kit.agent.handle import Handle, encode
-    from kit.core.paths import running_agent_socket
+    from kit.agent.naming import handle_of, uri_file
 
+    if any_agent and form != "kit":
+        raise UsageError("a PKCS#11 URI names no agent", hint="leave --any-agent out")
     with AgentClient(socket) as client:
-        found = client.find(key)
-    place = "" if any_agent else running_agent_socket(socket)
-    write_result(path, encode(Handle(found.spki, found.key_name, place)))
+        text = handle_of(client, key, socket, any_agent) if form == "kit" else uri_file(client, key)
+    write_result(path, text)
 
 
 _subject = click.option("--subject", metavar="NAME", help="The subject, e.g. CN=mail.example.org,O=Example.")
