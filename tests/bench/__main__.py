@@ -1,5 +1,5 @@
-"""`python -m tests.bench [NAME]...`: agent, flood, handshakes, costs, pkcs11, start, memory, soak,
-eeg.
+"""`python -m tests.bench [NAME]...`: agent, flood, handshakes, costs, pkcs11, nginx, start, memory,
+soak, eeg.
 
 Without a name all of them but the soak, which takes ten minutes; `eeg` stands for a group. Where the
 machine has other work, `echo -15 >/proc/self/autogroup` by root in the same shell keeps most of it away;
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import bridging, eeg, lasting, signing
+from tests.bench import bridging, eeg, lasting, nginx, signing
 from tests.bench.agents import KIT
 from tests.bench.goal import Goal, Shown, in_turn
 
@@ -36,6 +36,7 @@ def _seconds(*command: str) -> float:
 BENCHES: dict[str, Callable[[], Iterator[Goal | Shown]]] = {
     **signing.BENCHES,
     **bridging.BENCHES,
+    **nginx.BENCHES,
     "start": start,
     **lasting.BENCHES,
     **eeg.BENCHES,
