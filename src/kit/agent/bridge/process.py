@@ -31,6 +31,7 @@ def run(lasting: tuple[int, ...], supervisor: int, plan: Plan) -> NoReturn:
     channel = None
     try:
         os.setsid()
+        os.chdir("/")
         name_process("kit-bridge")
         _forget_signals()
         _redirect()

@@ -104,6 +104,7 @@ class Agency:
         self._team.watch()
         if self._bridging:
             self._bridging.begin()
+            self._until(self._bridging.serves, "the bridge does not start")
         self._record("start", self._itself)
         self._notifier.ready(f"{len(self._file.keys)} configured keys")
         if self._asked.watchdog_s:

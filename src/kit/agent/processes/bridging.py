@@ -90,12 +90,17 @@ class Bridging:
         self._bridged: Bridged | None = None
         self._waiting: deque[tuple[int, socket.socket]] = deque()
         self._silent = False
+        self._attended = False
         self._left: Callable[[], None] | None = None
 
     def begin(self) -> None:
         """From now on."""
         self._take(self._bridge.first)
         self._loop.after(_SILENCE_S, self._watch)
+
+    def serves(self) -> bool:
+        """Did it say that it is there?"""
+        return self._attended
 
     def leave(self, left: Callable[[], None]) -> None:
         """The agent ends, the bridge lives on while it has clients; `left` when that is settled."""
@@ -135,7 +140,7 @@ class Bridging:
             sockets = [stack.enter_context(socket.socket(fileno=each)) for each in descriptors]
             message = messages.parse(data)
             if isinstance(message, messages.Attending):
-                self._attended(message)
+                self._heed(message)
             elif isinstance(message, messages.Introduce) and sockets:
                 self._introduce(message.number, sockets[0].dup())
             elif isinstance(message, messages.Noted):
@@ -145,8 +150,8 @@ class Bridging:
             else:
                 raise ProtocolError("a bridge says what only others say")
 
-    def _attended(self, message: messages.Attending) -> None:
-        self._silent = False
+    def _heed(self, message: messages.Attending) -> None:
+        self._silent, self._attended = False, True
         self._cells[BRIDGE_PID], self._cells[BRIDGE_CLIENTS] = message.pid, message.clients
         if self._left:
             self._end(message.clients > 0)
