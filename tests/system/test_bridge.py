@@ -236,7 +236,7 @@ def test_the_audit_log_names_the_program_and_not_the_bridge(tmp_path: Path) -> N
         agent.ok("generate", "web", "--type", "p-256")
         with Program(place(agent)) as program:
             program.signature(program.key("web"), CONTENT)
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
     (signed,) = [line for line in lines if line["event"] == "sign"]
     assert (signed["pid"], signed["uid"], signed["key"]) == (os.getpid(), os.getuid(), "web")
 
