@@ -51,7 +51,7 @@ from kit.agent.peers import Allowed, spelled
 from kit.core.errors import ProtocolError
 
 RECORD = KeyRecord(
-    "mail", "p-256", b"spki", b"blob", ("tls-server", "csr"), 1, 2, 3, 4, 5, ("uid:0", "gid:8")
+    "mail", "p-256", b"spki", b"blob", ("tls-server", "csr"), 1, 2, 3, 4, 5, ("uid:0", "gid:8"), "digest"
 )
 PROCESSES = (Process("supervisor", 17, 0), Process("worker", 19, 2))
 MEASURES = (Measure("core dumps", "applied", ""),)

@@ -116,6 +116,6 @@ def test_an_entry_counts_what_it_takes_on_the_wire() -> None:
     entry = _entry(1, "Schlüssel")
     public, peers = entry.public, spelled(entry.peers)
     blobs = (public.spki, public.ssh_blob)
-    row = KeyRecord(entry.name, public.kind, *blobs, entry.purposes, 1, 0, 0, 0, 0, peers)
+    row = KeyRecord(entry.name, public.kind, *blobs, entry.purposes, 1, 0, 0, 0, 0, peers, "tls-digest")
     empty = sum(map(len, encode_answer(KeyList(()))))
     assert entry.listed_bytes >= sum(map(len, encode_answer(KeyList((row,))))) - empty

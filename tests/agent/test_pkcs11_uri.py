@@ -21,7 +21,7 @@ ODD = "a b;c/d?e%f&g=h:i\\j\"k'l\n\0é😀|*"
 
 
 def _record(name: str, kind: str = "p-256", spki: bytes = SPKI) -> KeyRecord:
-    return KeyRecord(name, kind, spki, b"", (), 0, 0, 0, 0, 0, ())
+    return KeyRecord(name, kind, spki, b"", (), 0, 0, 0, 0, 0, (), "")
 
 
 def _attributes(text: str) -> dict[str, str]:

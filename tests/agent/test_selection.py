@@ -14,7 +14,7 @@ from kit.core.errors import UsageError
 
 def record(name: str) -> KeyRecord:
     public = describe(ed25519.Ed25519PrivateKey.generate().public_key())
-    return KeyRecord(name, "ed25519", public.spki, public.ssh_blob, ("ssh",), 0, 0, 0, 0, 0, ())
+    return KeyRecord(name, "ed25519", public.spki, public.ssh_blob, ("ssh",), 0, 0, 0, 0, 0, (), "")
 
 
 MAIL, WEB, TWIN = record("mail"), record("web"), record("web")

@@ -78,7 +78,8 @@ def test_what_the_purposes_do_not_allow_is_refused_counted_and_logged(agent: Age
     key = agent.make(name="web")
     refusal = agent.sign(key.spki, 0x0403, SSHSIG)
     assert (refusal.status, refusal.purpose) == (Status.REFUSED, "ssh")
-    assert agent.ask(extension.List()).keys[0].refused == 1
+    (listed,) = agent.ask(extension.List()).keys
+    assert (listed.refused, listed.refused_for) == (1, "ssh")
     assert agent.ask(extension.GetStatus(), extension.AgentStatus).refused == 1
     (fields,) = agent.log.of("refuse")
     assert fields["key"] == "web"
@@ -108,7 +109,8 @@ def test_a_digest_is_refused_counted_and_logged_like_anything_else(agent: Agent)
     refusal = ask_digest(agent, key.spki, 0x0403, b"d" * 32)
     assert (refusal.status, refusal.purpose) == (Status.REFUSED, "tls-digest")
     assert refusal.message.startswith("only a digest arrives (tls-digest), and the key may sign tls-server")
-    assert agent.ask(extension.List()).keys[0].refused == 1
+    (listed,) = agent.ask(extension.List()).keys
+    assert (listed.refused, listed.refused_for) == (1, "tls-digest")
     assert agent.log.of("refuse") == [{"key": "web", "purpose": "tls-digest", "why": refusal.message}]
     assert agent.audit.of("sign") == ["refused"]
 

@@ -250,7 +250,7 @@ def test_every_field_of_the_demonstration_is_named() -> None:
 
 
 def test_every_field_of_a_key_is_named() -> None:
-    record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0, ())
+    record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0, (), "")
     assert _variables("kit-agent.1", "kit agent list") == agent_views.key_fields(record).keys()
 
 

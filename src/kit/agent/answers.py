@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from kit.agent import extension, ssh_keys, wire
+from kit.agent.channels.tallies import LAST_REFUSED
 from kit.agent.encoding import Buffer
 from kit.agent.extension import Failure, Status
 from kit.agent.keeper import NoSuchKey, OperationFailed
 from kit.agent.keystore import LIST_LIMIT, Entry, StoreFull
 from kit.agent.peers import spelled
-from kit.agent.policy import Refusal
+from kit.agent.policy import PURPOSES, Refusal
 from kit.agent.public import PublicKey
 from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, Unavailable
 from kit.core.framing import frame
 
+_PURPOSES = tuple(PURPOSES)
 # A key_id, and two lengths.
 _CERTIFICATE_OVERHEAD = 40
 # A key's counters: signed, decrypted, refused.
@@ -120,6 +122,7 @@ _STATUS: tuple[tuple[type[KitError], Status], ...] = (
 
 def _record(entry: Entry, counts: Sequence[int]) -> extension.KeyRecord:
     signed, decrypted, refused = counts[:3]
+    last = counts[LAST_REFUSED] & 0xFF
     return extension.KeyRecord(
         key_name=entry.name,
         kind=entry.public.kind,
@@ -132,4 +135,5 @@ def _record(entry: Entry, counts: Sequence[int]) -> extension.KeyRecord:
         decrypted=decrypted,
         refused=refused,
         peers=spelled(entry.peers),
+        refused_for=_PURPOSES[last - 1] if 0 < last <= len(_PURPOSES) else "",
     )

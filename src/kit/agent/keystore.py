@@ -14,10 +14,10 @@ from kit.agent.peers import Allowed, spelled
 from kit.agent.public import PublicKey
 from kit.core.errors import KitError, UsageError
 
-# The list of all keys is one message: with 256 of them, each may take a kibibyte of its 256. An entry has 65
-# bytes of counters and lengths; an RSA key of 8192 bits stands in it twice (1,062 and 1,043 bytes).
+# The list of all keys is one message: with 256 of them, each may take a kibibyte of its 256. An entry has 85
+# bytes of counters, lengths and a purpose's name; an RSA key of 8192 bits stands in it twice (1,062, 1,043).
 LIST_LIMIT = 250 * 1024
-_ROW_OVERHEAD = 65
+_ROW_OVERHEAD = 85
 NAME_LIMIT = 255
 
 

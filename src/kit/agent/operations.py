@@ -20,11 +20,11 @@ from kit.agent.channels.tallies import (
     FAILED,
     OPERATIONS,
     REFUSALS,
-    REFUSED,
     SIGNED,
     Tallies,
     count,
     count_time,
+    note_refusal,
 )
 from kit.agent.holding import Holding, NotNamed
 from kit.agent.keeper import NoSuchKey
@@ -37,6 +37,7 @@ from kit.core.errors import KitError, Unavailable, UsageError
 
 # P-256 and Ed25519 take 30 µs, less than another round through the loop is worth; P-384 takes 350 µs.
 _QUICK_BITS = 256
+_NUMBERS = {name: number for number, name in enumerate(policy.PURPOSES, 1)}
 
 
 class Log(Protocol):
@@ -188,7 +189,8 @@ class Operations:
             raise NoSuchKey("the key was changed while its use was waiting")
 
     def _refuse(self, use: Use, refusal: policy.Refusal, begun_ns: int) -> Refused:
-        count(self._row.key(use.entry.slot), REFUSED)
+        number = _NUMBERS.get(refusal.purpose, 0)
+        note_refusal(self._row.key(use.entry.slot), time.time_ns() // 1_000_000, number)
         count(self._tallies.client(use.client.slot), REFUSALS)
         self._log.event("refuse", key=use.entry.name, purpose=refusal.purpose, why=refusal.why)
         self._audit.record(use.act("refused", begun_ns))

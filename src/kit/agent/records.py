@@ -22,6 +22,7 @@ class KeyRecord:
     decrypted: int = number64()
     refused: int = number64()
     peers: tuple[str, ...] = names()  # who may use it: "uid:NUMBER" and "gid:NUMBER"
+    refused_for: str = text()  # the purpose that the last refused request would have taken, or empty
 
 
 @dataclass(frozen=True)

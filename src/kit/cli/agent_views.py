@@ -50,6 +50,7 @@ def key_fields(record: KeyRecord) -> dict[str, Any]:
         "signed": record.signed,
         "decrypted": record.decrypted,
         "refused": record.refused,
+        "refused_for": record.refused_for or None,
         "peers": list(record.peers),
         "added_s": record.added_s,
         "expires_s": record.expires_s or None,
@@ -59,7 +60,8 @@ def key_fields(record: KeyRecord) -> dict[str, Any]:
 def _row(record: KeyRecord, now_s: float) -> tuple[str, ...]:
     fields = key_fields(record)
     left = duration(record.expires_s - now_s) if record.expires_s else "never"
-    counts = (str(record.signed), str(record.refused))
+    refused_for = f" ({printable(record.refused_for)})" if record.refused_for else ""
+    counts = (str(record.signed), f"{record.refused}{refused_for}")
     # An agent that is no kit agent's may say anything; the terminal must not obey it.
     name, kind, purposes = map(printable, (record.key_name, record.kind, ",".join(record.purposes)))
     return (name, kind, fields["fingerprint"], purposes, *counts, left)

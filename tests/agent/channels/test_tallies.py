@@ -14,6 +14,7 @@ from kit.agent.channels.tallies import (
     DECRYPTED,
     FAILED,
     GONE,
+    LAST_REFUSED,
     MICROSECONDS,
     OPERATIONS,
     REFUSED,
@@ -23,6 +24,7 @@ from kit.agent.channels.tallies import (
     Tallies,
     count_time,
     histogram,
+    note_refusal,
 )
 
 WORKERS, ROUNDS = 4, 5000
@@ -99,6 +101,15 @@ def test_the_histogram_has_every_operation_once(lengths: list[int]) -> None:
     assert sum(histogram(columns)) == len(lengths)
     assert columns[MICROSECONDS] == sum(lengths)
     assert columns[DECRYPTED] == columns[SIGNED] == 0
+
+
+def test_of_refusals_by_several_workers_the_last_is_told() -> None:
+    tallies = Tallies(3, 1, 1)
+    for index, (time_ms, purpose) in enumerate(((5000, 3), (7000, 9), (6000, 1))):
+        note_refusal(tallies.row(index).key(0), time_ms, purpose)
+    columns = tallies.key(0)
+    assert (columns[REFUSED], columns[LAST_REFUSED]) == (3, 7000 << 8 | 9)
+    assert not any(histogram(columns))
 
 
 def test_numbers_of_a_worker_that_was_taken_over_break_no_sum() -> None:

@@ -35,7 +35,7 @@ def record(kind: str, name: str = "", which: int = 0) -> KeyRecord:
     """As the agent lists it."""
     public = public_key(kind, which)
     purposes = ("tls-server", "csr")
-    return KeyRecord(name or kind, kind, public.spki, public.ssh_blob, purposes, 1, 0, 0, 0, 0, ())
+    return KeyRecord(name or kind, kind, public.spki, public.ssh_blob, purposes, 1, 0, 0, 0, 0, (), "")
 
 
 def key_id(kind: str) -> bytes:

@@ -21,7 +21,10 @@ _COLUMNS = 12
 SIGNED, DECRYPTED, REFUSED, MICROSECONDS = range(4)
 # Upper bounds of the latency histogram; one more cell holds what is beyond.
 BOUNDS_US = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 500_000)
-_KEY_COLUMNS = 4 + len(BOUNDS_US) + 1
+# Behind the histogram: the milliseconds of the Unix epoch in which a key last refused, and what (the number
+# of the purpose in the last byte).
+LAST_REFUSED = 4 + len(BOUNDS_US) + 1
+_KEY_COLUMNS = LAST_REFUSED + 1
 # Columns of a client's slot.
 OPERATIONS, REFUSALS, GONE = range(3)
 _SLOT_COLUMNS = 3
@@ -50,7 +53,8 @@ class Tallies:
     def key(self, slot: int) -> list[int]:
         """Every column of a key, over all workers."""
         found = [self.row(index).key(slot).tolist() for index in range(self.workers)]
-        return [sum(column) & _WORD for column in zip(*found, strict=True)]
+        *sums, last = zip(*found, strict=True)
+        return [*(sum(column) & _WORD for column in sums), max(last)]
 
     def clear_key(self, slot: int) -> None:
         """A new key takes the slot."""
@@ -85,6 +89,12 @@ def count_time(key: memoryview, microseconds: int) -> None:
     count(key, 4 + bisect_left(BOUNDS_US, microseconds))
 
 
+def note_refusal(key: memoryview, time_ms: int, purpose: int) -> None:
+    """One more, of a request that this purpose would have taken, in a key's columns."""
+    count(key, REFUSED)
+    key[LAST_REFUSED] = (time_ms << 8 | purpose) & _WORD
+
+
 def histogram(key: Sequence[int]) -> Sequence[int]:
     """How many operations took up to each bound, and how many longer, out of a key's columns."""
-    return key[4:]
+    return key[4:LAST_REFUSED]
