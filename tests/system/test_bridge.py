@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests.agent.pkcs11.client import failed
 from tests.agent.samples import TLS_1_3_HEAD
+from tests.peers import find
+from tests.system.accounts import NOBODY, run_as_nobody
 from tests.system.agents import KIT, Agent, await_end, running_agent
 from tests.system.family import await_that, descriptors, family, field, left, whole
 from tests.system.pkcs11_program import DEVICE_ERROR, HANDLE_INVALID, Program
@@ -259,3 +261,27 @@ def test_the_bridge_has_nothing_open_but_its_sockets(agent: Agent) -> None:
         "anon_inode",
         *["socket"] * 3,
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_plain_user_has_a_bridge_too(short_tmp: Path) -> None:
+    """Within a user namespace, as workers are, where the system has them."""
+    home = short_tmp
+    os.chown(home, NOBODY, NOBODY)
+    (module,) = Path("/usr/lib").glob("*/pkcs11/p11-kit-client.so")
+    script = f"{KIT} agent generate web --type p-256 && {find('pkcs11-tool')} --module {module} -O"
+    start = [
+        KIT,
+        "agent",
+        "start",
+        "--socket",
+        str(home / "agent.sock"),
+        "--pkcs11",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]
+    shown = run_as_nobody(start, home)
+    assert "Private Key Object; EC" in shown
+    assert list(home.iterdir()) == []
