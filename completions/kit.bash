@@ -118,7 +118,7 @@ _kit() {
     case $command in
         "") options="--version" word="agent eeg tls" ;;
         agent)
-            word="add check-config csr generate handle list lock metrics public reload remove selfsign start status"
+            word="add check-config csr generate handle list lock metrics public recipe reload remove selfsign start status"
             word+=" stop top unlock"
             ;;
         eeg) word="convert doctor ports read simulate stats" ;;
@@ -132,6 +132,10 @@ _kit() {
         "agent lock" | "agent unlock") options="--passphrase-fd --socket -s" word= ;;
         "agent metrics") options="--output -o --socket -s --json" word= ;;
         "agent public") options="--format --output -o --socket -s" word=key ;;
+        "agent recipe")
+            options="--key --cert --pkcs11 --socket -s --json"
+            word="nginx postfix haproxy smtpd openssh sshd python openssl curl gnutls java nss"
+            ;;
         "agent reload") options="--socket -s --json" word= ;;
         "agent remove") options="--all --socket -s" word=key ;;
         "agent selfsign") options="--subject --dns --ip --days --output -o --socket -s" word=key ;;

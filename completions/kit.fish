@@ -66,6 +66,7 @@ complete -c kit -n '__kit_is agent' -a list -d 'List the keys'
 complete -c kit -n '__kit_is agent' -a lock -d 'Lock the agent with a passphrase'
 complete -c kit -n '__kit_is agent' -a metrics -d 'Print counters as OpenMetrics'
 complete -c kit -n '__kit_is agent' -a public -d 'Print a public key'
+complete -c kit -n '__kit_is agent' -a recipe -d 'Tell how a program gets its key from the agent'
 complete -c kit -n '__kit_is agent' -a reload -d 'Read configuration and key files again'
 complete -c kit -n '__kit_is agent' -a remove -d 'Forget keys'
 complete -c kit -n '__kit_is agent' -a selfsign -d 'Make a self-signed certificate'
@@ -89,7 +90,7 @@ complete -c kit -n '__kit_is tls' -a serve -d 'Serve test handshakes'
 
 # What several commands take.
 set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent metrics' \
-    'agent public' 'agent reload' 'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' \
+    'agent public' 'agent recipe' 'agent reload' 'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' \
     'agent top' 'agent unlock'
 function __kit_takes
     __kit_before_program; and __kit_is $argv
@@ -97,7 +98,7 @@ end
 set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
-    'agent reload' 'agent start' 'agent status' 'agent top' \
+    'agent recipe' 'agent reload' 'agent start' 'agent status' 'agent top' \
     'eeg convert' 'eeg doctor' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
@@ -121,6 +122,11 @@ complete -c kit -n "__kit_takes 'agent generate'" -l type -x -a $types -d 'The t
 complete -c kit -n "__kit_takes 'agent handle'" -l any-agent -d 'Leave the socket out'
 complete -c kit -n "__kit_takes 'agent handle'" -l format -x -a 'kit pkcs11-uri' -d 'The form'
 complete -c kit -n "__kit_takes 'agent public'" -l format -x -a 'pem ssh' -d 'The form'
+complete -c kit -n "__kit_takes 'agent recipe'" \
+    -a 'nginx postfix haproxy smtpd openssh sshd python openssl curl gnutls java nss' -d Program
+complete -c kit -n "__kit_takes 'agent recipe'" -l key -x -a '(__kit_keys)' -d 'The key that the program is to use'
+complete -c kit -n "__kit_takes 'agent recipe'" -l cert -rF -d 'The certificate of the key'
+complete -c kit -n "__kit_takes 'agent recipe'" -l pkcs11 -rF -d 'The socket for PKCS#11 programs'
 complete -c kit -n "__kit_takes 'agent remove'" -l all -d 'Remove every key'
 complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is valid'
 complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)' -d 'Add this key'

@@ -60,6 +60,7 @@ _kit_agent() {
         'lock:lock the agent with a passphrase'
         'metrics:print counters as OpenMetrics'
         'public:print a public key'
+        'recipe:tell how a program gets its key from the agent'
         'reload:read configuration and key files again'
         'remove:forget keys'
         'selfsign:make a self-signed certificate'
@@ -87,6 +88,12 @@ _kit_agent() {
                 $output $socket '1:key:_kit_keys'
             ;;
         check-config) _arguments $help $json '1:file:_files' ;;
+        recipe)
+            _arguments $help '--key[the key that the program is to use]:key:_kit_keys' \
+                '--cert[the certificate of the key]:file:_files' \
+                '--pkcs11[the socket for PKCS#11 programs]:socket:_files' $socket $json \
+                '1:program:(nginx postfix haproxy smtpd openssh sshd python openssl curl gnutls java nss)'
+            ;;
         list | reload | status) _arguments $help $socket $json ;;
         lock | unlock) _arguments $help $passphrase $socket ;;
         metrics) _arguments $help $output $socket $json ;;

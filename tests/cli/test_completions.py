@@ -12,6 +12,7 @@ import click
 import pytest
 
 from kit.agent.policy import PURPOSES
+from kit.agent.recipes.catalogue import RECIPES
 from kit.agent.schemes import KINDS
 from kit.cli.main import root
 from kit.eeg import formats
@@ -96,6 +97,7 @@ def test_exactly_the_options_of_a_command_are_offered(shell: Shell, command: Com
         ("kit agent add --allow ", set(PURPOSES)),
         ("kit agent public --format ", {"pem", "ssh"}),
         ("kit agent handle --format ", {"kit", "pkcs11-uri"}),
+        ("kit agent recipe ", set(RECIPES)),
         ("kit tls serve --mode ", {"echo", "https", "smtp"}),
         ("kit tls bench --tls ", {"1.2", "1.3"}),
         ("kit eeg read --protocol ", {"auto", "p2", "p3"}),
