@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,12 +95,24 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def _running(command: list[str], here: Path, ports: list[int], wait_until: Wait) -> Iterator[None]:
+def running(
+    command: list[str],
+    here: Path,
+    ports: list[int],
+    wait_until: Wait,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
     """The server in a process group of its own, so that all of its children end with it."""
     log = here / "output.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=here, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=here,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         wait_until(
@@ -128,7 +140,7 @@ def nginx(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
     lines = [f"ssl_certificate {leaf.chain}; ssl_certificate_key {leaf.key};" for leaf in leaves]
     (here / "nginx.conf").write_text(_NGINX.format(here=here, port=port, certificates=" ".join(lines)))
     command = [find("nginx"), "-p", str(here), "-c", str(here / "nginx.conf"), "-e", str(here / "error.log")]
-    with _running(command, here, [port], wait_until):
+    with running(command, here, [port], wait_until):
         yield port
 
 
@@ -147,7 +159,7 @@ def postfix(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
     # makes what is missing of the queue, and complains of the system's own files, which is no matter here
     subprocess.run([program, "-c", str(here), "check"], capture_output=True, timeout=60, check=False)
     try:
-        with _running([program, "-c", str(here), "start-fg"], here, [port], wait_until):
+        with running([program, "-c", str(here), "start-fg"], here, [port], wait_until):
             yield port
     finally:
         # its master is the leader of a session of its own, which no signal to the launcher's group reaches
@@ -164,5 +176,5 @@ def opensmtpd(here: Path, authority: Authority, wait_until: Wait) -> Iterator[di
     )
     (here / "smtpd.conf").write_text(configuration)
     command = [find("smtpd"), "-d", "-v", "-f", str(here / "smtpd.conf")]
-    with _running(command, here, list(ports.values()), wait_until):
+    with running(command, here, list(ports.values()), wait_until):
         yield ports

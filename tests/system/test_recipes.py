@@ -1,0 +1,87 @@
+"""What `kit agent recipe` prints, carried out: real servers serve with keys that they never see."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers import find, only_on_debian
+from tests.system import probe_servers
+from tests.system.kitchen import Kitchen, kitchen
+
+Kit = Callable[..., subprocess.CompletedProcess[str]]
+
+_NGINX = """
+user www-data; daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/error.log info;
+{modules}
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p; fastcgi_temp_path {here}/f;
+  uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;
+  server {{ listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache off;
+    include /etc/nginx/snippets/kit-rsa.conf; include /etc/nginx/snippets/kit-ecdsa.conf;
+    return 200 "ok\\n"; }}
+}}
+"""
+
+
+@pytest.fixture
+def room(short_tmp: Path) -> Iterator[Kitchen]:
+    """Keys that sign what can be seen to be a handshake, and nothing else."""
+    probe_servers.needs_root()
+    with kitchen(short_tmp, "tls-server tls-client") as made:
+        yield made
+
+
+@pytest.fixture
+def lenient(short_tmp: Path) -> Iterator[Kitchen]:
+    """Keys that sign digests of TLS's form."""
+    probe_servers.needs_root()
+    with kitchen(short_tmp, "tls-digest") as made:
+        yield made
+
+
+def cells(kit: Kit, kitchen: Kitchen, *arguments: str) -> list[tuple[str, str, str]]:
+    """Which handshakes complete: version, kind of key, outcome."""
+    done = kit("tls", "probe", "--json", "--ca", str(kitchen.authority.ca_file), *arguments)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [
+        (line["version"], line["authentication"], line["outcome"]) for line in lines if line["kind"] == "cell"
+    ]
+
+
+ALL_GOOD = [(version, kind, "ok") for version in ("1.2", "1.3") for kind in ("RSA", "ECDSA")]
+
+
+def _nginx(room: Kitchen, kit: Kit, wait_until: probe_servers.Wait) -> None:
+    environment: dict[str, str] = {}
+    for leaf in (room.authority.rsa, room.authority.ecdsa):
+        environment |= room.follow(room.recipe("nginx", leaf))
+    ours = room.etc / "nginx" / "modules-enabled" / "90-kit.conf"
+    here, port = room.here / "nginx", probe_servers.free_port()
+    here.mkdir()
+    modules = f"include /etc/nginx/modules-enabled/{ours.name};" if ours.exists() else ""
+    (here / "nginx.conf").write_text(_NGINX.format(here=here, port=port, modules=modules))
+    command = [*room.enter, find("nginx"), "-p", str(here), "-c", str(here / "nginx.conf")]
+    with probe_servers.running(command, here, [port], wait_until, environment):
+        assert cells(kit, room, f"localhost:{port}") == ALL_GOOD, (here / "error.log").read_text()
+
+
+@only_on_debian(13, "OpenSSL with pkcs11-provider")
+@pytest.mark.recipe("nginx", "OpenSSL's pkcs11-provider")
+def test_nginx_of_debian_13_serves_with_the_file_that_holds_a_uri(
+    room: Kitchen, kit: Kit, wait_until: probe_servers.Wait
+) -> None:
+    _nginx(room, kit, wait_until)
+
+
+@only_on_debian(12, "OpenSSL with the engine of libp11")
+@pytest.mark.recipe("nginx", "the PKCS#11 engine of OpenSSL")
+def test_nginx_of_debian_12_serves_with_the_engine(
+    lenient: Kitchen, kit: Kit, wait_until: probe_servers.Wait
+) -> None:
+    _nginx(lenient, kit, wait_until)
