@@ -63,6 +63,7 @@ class Authority:
         common_name: str = "localhost",
         self_signed: bool = False,
         with_middle: bool = True,
+        usages: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.SERVER_AUTH,),
     ) -> Leaf:
         """A server certificate; a negative number of `days` makes one that has expired."""
         issuer = common_name if self_signed else "Test Intermediate"
@@ -72,7 +73,7 @@ class Authority:
             _builder(common_name, key, issuer, now + min(days - 1, -1) * _DAY, now + days * _DAY)
             .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(_identifier(signer), critical=False)
             .sign(signer, hashes.SHA256())
         )
