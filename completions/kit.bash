@@ -32,7 +32,7 @@ _kit_source() {
     COMPREPLY+=($(compgen -W "$(kit eeg ports 2>/dev/null | sed -n 's,^\(/dev/[^ ]*\).*,\1,p')" -- "$cur"))
 }
 
-_kit_purposes="tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt"
+_kit_purposes="tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt queue"
 _kit_formats="eegreader csv tsv ndjson raw table"
 _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
 
@@ -41,7 +41,9 @@ _kit_value() {
     case $1 in
         --ca | --cert | --config | --link | --log | --output | -o | --socket | -s | --truth) _kit_files ;;
         --key)
-            if [[ $command == "agent start" ]]; then
+            if [[ $command == "agent seal" || $command == "agent open" ]]; then
+                _kit_words "$(_kit_keys)"
+            elif [[ $command == "agent start" ]]; then
                 [[ $cur == *=* ]] && cur=${cur#*=} && _kit_files
             else
                 _kit_files
@@ -118,8 +120,8 @@ _kit() {
     case $command in
         "") options="--version" word="agent eeg tls" ;;
         agent)
-            word="add check-config csr generate handle list lock metrics public recipe reload remove selfsign start status"
-            word+=" stop top unlock"
+            word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
+            word+=" start status stop top unlock"
             ;;
         eeg) word="convert doctor ports read simulate stats" ;;
         tls) word="bench probe run serve" ;;
@@ -131,6 +133,7 @@ _kit() {
         "agent list") options="--socket -s --json" word= ;;
         "agent lock" | "agent unlock") options="--passphrase-fd --socket -s" word= ;;
         "agent metrics") options="--output -o --socket -s --json" word= ;;
+        "agent open" | "agent seal") options="--key --output -o --socket -s" word=file ;;
         "agent public") options="--format --output -o --socket -s" word=key ;;
         "agent recipe")
             options="--key --cert --pkcs11 --socket -s --json"

@@ -44,7 +44,7 @@ function __kit_ports
     kit eeg ports 2>/dev/null | string match --regex '^/dev/\S+'
 end
 
-set -l purposes 'tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt'
+set -l purposes 'tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt queue'
 set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519'
 
 # Files where a command takes files, and nowhere else.
@@ -65,10 +65,12 @@ complete -c kit -n '__kit_is agent' -a handle -d 'Write the handle of a key'
 complete -c kit -n '__kit_is agent' -a list -d 'List the keys'
 complete -c kit -n '__kit_is agent' -a lock -d 'Lock the agent with a passphrase'
 complete -c kit -n '__kit_is agent' -a metrics -d 'Print counters as OpenMetrics'
+complete -c kit -n '__kit_is agent' -a open -d 'Open an encrypted queue file'
 complete -c kit -n '__kit_is agent' -a public -d 'Print a public key'
 complete -c kit -n '__kit_is agent' -a recipe -d 'Tell how a program gets its key from the agent'
 complete -c kit -n '__kit_is agent' -a reload -d 'Read configuration and key files again'
 complete -c kit -n '__kit_is agent' -a remove -d 'Forget keys'
+complete -c kit -n '__kit_is agent' -a seal -d 'Encrypt a file as smtpd encrypts its queue'
 complete -c kit -n '__kit_is agent' -a selfsign -d 'Make a self-signed certificate'
 complete -c kit -n '__kit_is agent' -a start -d 'Start an agent'
 complete -c kit -n '__kit_is agent' -a status -d 'Show the state of the agent'
@@ -90,8 +92,8 @@ complete -c kit -n '__kit_is tls' -a serve -d 'Serve test handshakes'
 
 # What several commands take.
 set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent metrics' \
-    'agent public' 'agent recipe' 'agent reload' 'agent remove' 'agent selfsign' 'agent start' 'agent status' 'agent stop' \
-    'agent top' 'agent unlock'
+    'agent open' 'agent public' 'agent recipe' 'agent reload' 'agent remove' 'agent seal' 'agent selfsign' \
+    'agent start' 'agent status' 'agent stop' 'agent top' 'agent unlock'
 function __kit_takes
     __kit_before_program; and __kit_is $argv
 end
@@ -108,8 +110,8 @@ complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l l
     -d 'Forget the key after this time'
 complete -c kit -n "__kit_takes 'agent add' 'agent lock' 'agent start' 'agent unlock'" -l passphrase-fd -x \
     -d 'Read passphrases from this descriptor'
-complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent metrics' 'agent public' 'agent selfsign'" -s o -l output -rF \
-    -d 'Write there'
+complete -c kit -n "__kit_takes 'agent csr' 'agent handle' 'agent metrics' 'agent open' 'agent public' 'agent seal' \
+    'agent selfsign'" -s o -l output -rF -d 'Write there'
 complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l subject -x -d 'The subject'
 complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l dns -x -d 'A DNS name of the server'
 complete -c kit -n "__kit_takes 'agent csr' 'agent selfsign'" -l ip -x -d 'An IP address of the server'
@@ -127,6 +129,9 @@ complete -c kit -n "__kit_takes 'agent recipe'" \
 complete -c kit -n "__kit_takes 'agent recipe'" -l key -x -a '(__kit_keys)' -d 'The key that the program is to use'
 complete -c kit -n "__kit_takes 'agent recipe'" -l cert -rF -d 'The certificate of the key'
 complete -c kit -n "__kit_takes 'agent recipe'" -l pkcs11 -rF -d 'The socket for PKCS#11 programs'
+complete -c kit -n "__kit_takes 'agent open' 'agent seal'" -F
+complete -c kit -n "__kit_takes 'agent open'" -l key -x -a '(__kit_keys)' -d 'Try this key'
+complete -c kit -n "__kit_takes 'agent seal'" -l key -x -a '(__kit_keys)' -d 'Seal with this key'
 complete -c kit -n "__kit_takes 'agent remove'" -l all -d 'Remove every key'
 complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is valid'
 complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)' -d 'Add this key'

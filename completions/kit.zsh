@@ -31,7 +31,8 @@ _kit_purposes() {
         'any[anything, if all of it arrives]' \
         'tls-digest[digests of a form that TLS uses]' \
         'digest[any digest, so anything at all]' \
-        'decrypt[RSA decryption]'
+        'decrypt[RSA decryption]' \
+        'queue[encrypted queue files]'
 }
 
 _kit_agent() {
@@ -59,10 +60,12 @@ _kit_agent() {
         'list:list the keys'
         'lock:lock the agent with a passphrase'
         'metrics:print counters as OpenMetrics'
+        'open:open an encrypted queue file'
         'public:print a public key'
         'recipe:tell how a program gets its key from the agent'
         'reload:read configuration and key files again'
         'remove:forget keys'
+        'seal:encrypt a file as smtpd encrypts its queue'
         'selfsign:make a self-signed certificate'
         'start:start an agent'
         'status:show the state of the agent'
@@ -97,8 +100,12 @@ _kit_agent() {
         list | reload | status) _arguments $help $socket $json ;;
         lock | unlock) _arguments $help $passphrase $socket ;;
         metrics) _arguments $help $output $socket $json ;;
+        open)
+            _arguments $help '*--key[try this key]:key:_kit_keys' $output $socket '1:file:_files'
+            ;;
         public) _arguments $help '--format[the form]:form:(pem ssh)' $output $socket '1:key:_kit_keys' ;;
         remove) _arguments $help '--all[remove every key]' $socket '*:key:_kit_keys' ;;
+        seal) _arguments $help '--key[seal with this key]:key:_kit_keys' $output $socket '1:file:_files' ;;
         selfsign)
             _arguments $help $names '--days[how long it is valid]:days' $output $socket '1:key:_kit_keys'
             ;;

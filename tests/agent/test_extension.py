@@ -48,6 +48,17 @@ from kit.agent.extension import (
     Stop,
 )
 from kit.agent.peers import Allowed, spelled
+from kit.agent.queue.messages import (
+    BeginOpening,
+    BeginSealing,
+    Candidate,
+    Continue,
+    EndStream,
+    OpeningBegun,
+    Piece,
+    SealingBegun,
+    StreamEnded,
+)
 from kit.core.errors import ProtocolError
 
 RECORD = KeyRecord(
@@ -75,9 +86,17 @@ REQUESTS = [
     GetMetrics(),
     GetPeers(),
     GetCertificates(),
+    BeginSealing(b"k" * 32),
+    BeginOpening((Candidate(b"k" * 32), Candidate(b"l" * 32)), b"i" * 12, True),
+    Continue(memoryview(b"secret")),
+    EndStream(b"t" * 16),
 ]
 ANSWERS = [
     Signature(b"signature"),
+    SealingBegun(b"i" * 12),
+    OpeningBegun(),
+    Piece(memoryview(b"secret")),
+    StreamEnded(b"t" * 16, b"k" * 32),
     Plaintext(memoryview(b"secret")),
     KeyList(()),
     KeyList((RECORD, RECORD)),

@@ -20,9 +20,11 @@ from kit.agent.policy import (
     decide_block,
     decide_decrypt,
     decide_digest,
+    decide_queue,
     parse_purposes,
     recognise,
 )
+from kit.agent.public import symmetric
 from kit.agent.schemes import BY_NAME, SCHEMES, Scheme
 from kit.core.errors import UsageError
 from tests.agent import ambiguous
@@ -54,7 +56,7 @@ COVERED = {
     "login": ("ssh",),
     "SSHSIG": ("ssh",),
 }
-SIGNING = [name for name in PURPOSES if name not in ("any", "tls-digest", "digest", "decrypt")]
+SIGNING = [name for name in PURPOSES if name not in ("any", "tls-digest", "digest", "decrypt", "queue")]
 FITTING = {
     "rsa-2048": ("rsa_pss_rsae_sha256", "rsa_pkcs1_sha256"),
     "p-256": ("ecdsa_secp256r1_sha256",),
@@ -278,7 +280,8 @@ def test_the_defaults_are_purposes_in_their_order() -> None:
 
 def test_purposes_are_parsed_in_one_order_each_once() -> None:
     assert parse_purposes(["csr", "tls-server", "csr"]) == ("tls-server", "csr")
-    assert parse_purposes(reversed(PURPOSES)) == tuple(PURPOSES)
+    together = [name for name in PURPOSES if name != "queue"]
+    assert parse_purposes(reversed(together)) == tuple(together)
     assert parse_purposes([]) == ()
 
 
@@ -288,8 +291,30 @@ def test_an_unknown_purpose_is_named_with_the_known_ones(name: str) -> None:
         parse_purposes(["csr", name])
     assert caught.value.hint == (
         "the purposes are "
-        "tls-server, tls-client, ssh, csr, self-signed, ca, any, tls-digest, digest and decrypt"
+        "tls-server, tls-client, ssh, csr, self-signed, ca, any, tls-digest, digest, decrypt and queue"
     )
+
+
+def test_the_purpose_of_queue_files_stands_alone() -> None:
+    assert parse_purposes(["queue", "queue"]) == ("queue",)
+    with pytest.raises(UsageError, match="a key with the purpose 'queue' has no other"):
+        parse_purposes(["queue", "any"])
+
+
+def test_only_a_symmetric_key_with_its_purpose_is_for_queue_files() -> None:
+    key = symmetric("queue")
+    assert decide_queue(key, ["queue"]) == Permit("queue")
+    assert isinstance(decide_queue(key, ["any"]), Refusal)
+    for kind in KINDS:
+        refusal = decide_queue(public_key(kind), ["any", "queue"])
+        assert refusal == Refusal("queue", f"a key of type {kind} seals and opens no queue files (queue)")
+
+
+def test_a_symmetric_key_signs_and_decrypts_nothing() -> None:
+    key = symmetric("queue")
+    for scheme in SCHEMES.values():
+        assert isinstance(decide(key, PURPOSES, "", scheme, b"content"), Refusal)
+    assert isinstance(decide_decrypt(key, PURPOSES), Refusal)
 
 
 def test_decryption_has_to_be_allowed_by_name() -> None:

@@ -69,7 +69,7 @@ def test_the_page_has_the_limits(limit: str) -> None:
 def test_the_examples_are_configurations() -> None:
     examples = re.findall(r"^\.Bd .*?\n(.*?)^\.Ed$", section("EXAMPLES"), re.DOTALL | re.MULTILINE)
     read = [parse(text, "example", Anybody()) for text in examples]
-    assert [len(settings.keys) for settings in read] == [2, 1]
+    assert [len(settings.keys) for settings in read] == [2, 1, 1]
     assert all(isinstance(settings, Settings) for settings in read)
 
 

@@ -16,6 +16,7 @@ from kit.agent import extension, wire
 from kit.agent.config.checking import CheckedKey
 from kit.agent.config.settings import KeyRule
 from kit.agent.policy import PURPOSES
+from kit.agent.queue import messages as queue
 from kit.agent.schemes import KINDS, SCHEMES
 from kit.agent.startup import Limits
 from kit.cli import agent_check, agent_views
@@ -148,7 +149,8 @@ def _fields_of(kind: type, indent: str = "") -> Iterator[str]:
         name = str(field.type)
         if name.startswith("tuple[") and name not in ("tuple[str, ...]", "tuple[int, ...]"):
             yield f"{indent}uint32"
-            yield from _fields_of(getattr(extension, name[6:].split(",", maxsplit=1)[0]), "  ")
+            row = name[6:].split(",", maxsplit=1)[0]
+            yield from _fields_of(getattr(extension, row, None) or getattr(queue, row), "  ")
         elif name == "int":
             yield indent + field.metadata["type"].read.__name__
         else:
@@ -164,6 +166,9 @@ _ANSWERS = {
     extension.GetMetrics: extension.AgentMetrics,
     extension.GetPeers: extension.PeerList,
     extension.GetCertificates: extension.CertificateList,
+    queue.BeginSealing: queue.SealingBegun,
+    queue.Continue: queue.Piece,
+    queue.EndStream: queue.StreamEnded,
 }
 
 

@@ -176,7 +176,7 @@ def test_every_problem_of_the_configuration_is_told_at_once(place: Place) -> Non
     assert done.stderr.splitlines() == [
         f"kit: error: {path}:2: agent.worker: expected 'workers' perhaps, found an unknown key",
         f"kit: error: {path}:6: keys.mail.purposes[1]: expected one of tls-server, tls-client, ssh, csr,"
-        " self-signed, ca, any, decrypt, found 'tls'",
+        " self-signed, ca, any, tls-digest, digest, decrypt, queue, found 'tls'",
     ]
     first, second = place.records(text)
     assert first == {

@@ -13,6 +13,7 @@ from kit.agent.keystore import LIST_LIMIT, Entry, StoreFull
 from kit.agent.peers import spelled
 from kit.agent.policy import PURPOSES, Refusal
 from kit.agent.public import PublicKey
+from kit.agent.queue.messages import Continue
 from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, Unavailable
 from kit.core.framing import frame
@@ -68,6 +69,13 @@ def _signature(head: bytes, made: bytes) -> bytearray:
     return out
 
 
+def piece(made: bytearray) -> bytearray:
+    """To `queue.messages.Continue`; `made` is not needed any more, and wiped."""
+    out = frame(_CONTINUED, len(made).to_bytes(4, "big"), made)
+    made[:] = bytes(len(made))
+    return out
+
+
 def ssh_signature(public: PublicKey, scheme: Scheme, made: bytes) -> bytearray:
     """To `wire.SignRequest`."""
     name = ssh_keys.signature_format(public, scheme)
@@ -85,9 +93,9 @@ def certificates(request: extension.Request, entries: Iterable[Entry]) -> list[B
     return done(request, extension.CertificateList(tuple(found)))
 
 
-_SIGNED, _DIGEST_SIGNED = (
+_CONTINUED, _SIGNED, _DIGEST_SIGNED = (
     wire.extension_response(kind.name, b"") + bytes([Status.DONE])
-    for kind in (extension.Sign, extension.SignDigest)
+    for kind in (Continue, extension.Sign, extension.SignDigest)
 )
 
 

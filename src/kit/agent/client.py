@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TypeVar
 
@@ -138,6 +139,15 @@ class AgentClient:
         """Unlock the agent; False for a wrong passphrase, and where it is not locked."""
         return self._change_lock(wire.UNLOCK, passphrase)
 
+    @contextlib.contextmanager
+    def conversation(self) -> Iterator[Conversation]:
+        """A connection of its own for questions that belong together; it ends with the block."""
+        conversation = Conversation(self.socket_path, self.timeout_s)
+        try:
+            yield conversation
+        finally:
+            conversation.close()
+
     def close(self) -> None:
         """Close this process's connections; the next call opens a new one."""
         self._links.close()
@@ -158,18 +168,8 @@ class AgentClient:
         repeatable: bool = True,
         at_least_s: float = 0.0,
     ) -> _Answer:
-        parts = [wire.extension_request(request.name), *extension.encode(request)]
-        message = self._exchange(parts, repeatable, max(self.timeout_s, at_least_s))
-        reader = wire.read_extension_response(message, request.name)
-        if reader is None:
-            raise Unavailable(
-                f"the agent on {self.socket_path!r} does not know {request.name!r}",
-                hint="it is not kit's agent; start one with 'kit agent start'",
-            )
-        result = extension.parse_answer(answer, reader)
-        if isinstance(result, Failure):
-            raise _error(result)
-        return result
+        message = self._exchange(_parts(request), repeatable, max(self.timeout_s, at_least_s))
+        return _answer(request, answer, message, self.socket_path)
 
     def _change_lock(self, number: int, passphrase: bytearray) -> bool:
         parts = wire.lock_request(number, passphrase)
@@ -216,7 +216,67 @@ class AgentClient:
                 link.close()
 
     def _gone(self) -> AgentUnavailable:
-        return AgentUnavailable(f"the agent on {self.socket_path!r} closed the connection")
+        return _gone(self.socket_path)
+
+
+class Conversation:
+    """Questions on one connection, whose end makes the agent forget what they were about."""
+
+    def __init__(self, socket_path: str, timeout_s: float) -> None:
+        self._path, self._timeout_s = socket_path, timeout_s
+        self._link: Link | None = None
+
+    def ask(self, request: extension.Request, answer: type[_Answer], *, at_least_s: float = 0.0) -> _Answer:
+        """The answer; only the first question is asked again where a worker of the agent ends."""
+        deadline_s = time.monotonic() + max(self._timeout_s, at_least_s)
+        question = frame(*_parts(request))
+        try:
+            message = self._exchange(question, deadline_s)
+        finally:
+            question[:] = bytes(len(question))
+        return _answer(request, answer, message, self._path)
+
+    def close(self) -> None:
+        if self._link:
+            self._link.close()
+
+    def _exchange(self, question: bytearray, deadline_s: float) -> bytearray:
+        for _ in range(1 if self._link else _FRESH_LIMIT):
+            link = self._link or Link(self._path, deadline_s)
+            try:
+                message = link.ask(question, deadline_s)
+            except Gone:
+                link.close()
+                continue
+            except BaseException:
+                link.close()
+                raise
+            self._link = link
+            return message
+        raise _gone(self._path)
+
+
+def _parts(request: extension.Request) -> list[Buffer]:
+    return [wire.extension_request(request.name), *extension.encode(request)]
+
+
+def _answer(
+    request: extension.Request, answer: type[_Answer], message: bytearray, socket_path: str
+) -> _Answer:
+    reader = wire.read_extension_response(message, request.name)
+    if reader is None:
+        raise Unavailable(
+            f"the agent on {socket_path!r} does not know {request.name!r}",
+            hint="it is not kit's agent; start one with 'kit agent start'",
+        )
+    result = extension.parse_answer(answer, reader)
+    if isinstance(result, Failure):
+        raise _error(result)
+    return result
+
+
+def _gone(socket_path: str) -> AgentUnavailable:
+    return AgentUnavailable(f"the agent on {socket_path!r} closed the connection")
 
 
 def _only(answer: extension.KeyList) -> KeyRecord:

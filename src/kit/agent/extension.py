@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, get_args
 
 from kit.agent.encoding import Buffer, Reader, string
 from kit.agent.fields import (
@@ -26,6 +26,7 @@ from kit.agent.fields import (
     text,
     write,
 )
+from kit.agent.queue.messages import QueueAnswer, QueueRequest
 from kit.agent.records import CertificateRecord as CertificateRecord
 from kit.agent.records import KeyMetrics as KeyMetrics
 from kit.agent.records import KeyRecord as KeyRecord
@@ -59,7 +60,7 @@ class Sign:
     """Sign `content` with a TLS SignatureScheme; `purpose` is what the caller says that it is for."""
 
     name: ClassVar[str] = "sign@kit"
-    key_id: bytes = octets()  # SHA-256 of the SubjectPublicKeyInfo
+    key_id: bytes = octets()  # SHA-256 of the SubjectPublicKeyInfo; `forms.id_of`
     scheme: int = number32()
     purpose: str = text()
     content: bytes = octets()
@@ -111,7 +112,9 @@ class Generate:
 
 @dataclass(frozen=True)
 class Add:
-    """Hand over a private key: unencrypted DER of PKCS#8, PKCS#1 or SEC 1."""
+    """Hand over a private key: unencrypted DER of PKCS#8, PKCS#1 or SEC 1; with the purpose `queue` a
+    symmetric key as it is.
+    """
 
     name: ClassVar[str] = "add@kit"
     key_name: str = text()
@@ -192,6 +195,7 @@ Request = (
     | GetMetrics
     | GetPeers
     | GetCertificates
+    | QueueRequest
 )
 _REQUESTS: dict[str, type[Request]] = {
     kind.name: kind
@@ -210,6 +214,7 @@ _REQUESTS: dict[str, type[Request]] = {
         GetMetrics,
         GetPeers,
         GetCertificates,
+        *get_args(QueueRequest),
     )
 }
 NAMES = tuple(_REQUESTS)
@@ -317,6 +322,7 @@ Answer = (
     | AgentMetrics
     | PeerList
     | CertificateList
+    | QueueAnswer
 )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import binascii
 import hashlib
 
-from kit.agent.encoding import Reader
+from kit.agent.encoding import Reader, string
 
 _COLUMNS = 64
+_NAMED = "kit-agent-named-key-v1"
 
 
 def key_id(spki: bytes) -> bytes:
@@ -18,8 +19,17 @@ def key_id(spki: bytes) -> bytes:
     return hashlib.sha256(spki).digest()
 
 
+def id_of(spki: bytes, name: str) -> bytes:
+    """The key id of any key. That of one without a public half is made of its name: what is made of a weak
+    secret would help to guess it.
+    """
+    return key_id(spki) if spki else hashlib.sha256(string(_NAMED) + string(name)).digest()
+
+
 def fingerprint(ssh_blob: bytes) -> str:
-    """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash."""
+    """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash; else nothing."""
+    if not ssh_blob:
+        return ""
     return "SHA256:" + _base64(hashlib.sha256(ssh_blob).digest()).rstrip("=")
 
 

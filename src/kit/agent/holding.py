@@ -13,7 +13,6 @@ from kit.agent.channels.messages import Change, Drop, Hold, Shut
 from kit.agent.keeper import Candidate, Keeper, NoSuchKey
 from kit.agent.keystore import Entry, KeyStore
 from kit.agent.peers import Allowed, Peer
-from kit.agent.policy import signs_blocks
 
 _MICRO = 1_000_000
 _UNKNOWN = "the agent does not hold this key"
@@ -38,12 +37,14 @@ class Holding:
     def apply(self, change: Change) -> None:
         """Make a change that the zygote decided."""
         if isinstance(change, Hold):
-            self.hold(change, keepers.load(change.der, blocks=signs_blocks(change.purposes)))
+            self.hold(change, keepers.candidate(change.purposes, change.key_name, change.der))
         elif isinstance(change, Drop):
             self.drop(change.key_id)
         elif isinstance(change, Shut):
             self.locked = change.closed
             self.generation += 1
+            if self.locked:
+                self.keeper.interrupt()
 
     def hold(self, change: Hold, candidate: Candidate) -> Entry:
         entry = entry_of(change, candidate)

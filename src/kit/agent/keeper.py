@@ -8,7 +8,7 @@ Every operation may run in any thread.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,7 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kit.agent import bare_rsa
 from kit.agent.bare_rsa import BareRSA
-from kit.agent.public import PublicKey, describe
+from kit.agent.policy import signs_blocks
+from kit.agent.public import PublicKey, describe, symmetric
+from kit.agent.queue.cipher import Opening, QueueKey, Sealing
+from kit.agent.queue.format import KEY_BYTES, QUEUE
 from kit.agent.schemes import BY_NAME, KINDS, SSH_EC_SCHEMES, KeyType, Scheme
 from kit.core.errors import KitError, Unavailable, UsageError
 
@@ -59,7 +62,7 @@ class Candidate:
     """A key that has proved itself and is not held yet."""
 
     public: PublicKey
-    private: PrivateKeyObject = field(repr=False)
+    private: PrivateKeyObject | QueueKey = field(repr=False)
     bare: BareRSA | None = field(default=None, repr=False)
 
 
@@ -67,7 +70,7 @@ class Candidate:
 class _Held:
     """A key, and by a scheme's code how it signs a content or a digest, which takes a while to find out."""
 
-    private: PrivateKeyObject = field(repr=False)
+    private: PrivateKeyObject | QueueKey = field(repr=False)
     bare: BareRSA | None = field(repr=False)
     signers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict, repr=False)
     digest_signers: dict[int, Callable[[bytes], bytes]] = field(default_factory=dict, repr=False)
@@ -81,11 +84,34 @@ class Keeper:
 
     def hold(self, candidate: Candidate) -> None:
         """Hold the key from now on."""
+        old = self._keys.get(candidate.public.key_id)
         self._keys[candidate.public.key_id] = _Held(candidate.private, candidate.bare)
+        _let_go(old)
+
+    def holds(self, candidate: Candidate) -> bool:
+        """Is this very key here? Of symmetric keys two may have one name, and so one key id."""
+        held, private = self._keys.get(candidate.public.key_id), candidate.private
+        if held and isinstance(held.private, QueueKey) and isinstance(private, QueueKey):
+            return held.private.same(private)
+        return held is not None
 
     def forget(self, key_id: bytes) -> None:
         """Let the key go; OpenSSL wipes its numbers when the last operation with it ends."""
-        self._keys.pop(key_id, None)
+        _let_go(self._keys.pop(key_id, None))
+
+    def interrupt(self) -> None:
+        """No file that is under way goes on."""
+        for held in self._keys.values():
+            if isinstance(held.private, QueueKey):
+                held.private.interrupt()
+
+    def seal(self, key_id: bytes) -> Sealing:
+        """Begin to seal a queue file."""
+        return Sealing(key_id, self._queue_key(key_id))
+
+    def open(self, key_ids: Iterable[bytes], iv: bytes, *, wanted: bool) -> Opening:
+        """Begin to open a queue file, or to check whose it is."""
+        return Opening({key_id: self._queue_key(key_id) for key_id in key_ids}, iv, wanted=wanted)
 
     def sign(self, key_id: bytes, scheme: Scheme, content: bytes) -> bytes:
         """The signature in TLS's own form."""
@@ -130,11 +156,31 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - as above
             raise _failed("the decryption failed", error) from None
 
+    def _queue_key(self, key_id: bytes) -> QueueKey:
+        key = self._held(key_id).private
+        if not isinstance(key, QueueKey):
+            raise OperationFailed("the key is not for queue files")
+        return key
+
     def _held(self, key_id: bytes) -> _Held:
         try:
             return self._keys[key_id]
         except KeyError:
             raise NoSuchKey("the agent does not hold this key") from None
+
+
+def _let_go(held: _Held | None) -> None:
+    if held and isinstance(held.private, QueueKey):
+        held.private.wipe()
+
+
+def candidate(purposes: Collection[str], name: str, octets: memoryview | bytearray) -> Candidate:
+    """The key out of what was handed over to be held; its purposes say what that is."""
+    if QUEUE not in purposes:
+        return load(octets, blocks=signs_blocks(purposes))
+    if len(octets) != KEY_BYTES:
+        raise BadKey(f"a key for queue files has {KEY_BYTES} bytes, and this one {len(octets)}")
+    return Candidate(symmetric(name), QueueKey(octets))
 
 
 def load(der: memoryview | bytearray, *, blocks: bool = False) -> Candidate:
@@ -209,8 +255,10 @@ def default_scheme(public: PublicKey) -> Scheme:
 
 
 def _signer(
-    key: PrivateKeyObject, scheme: Scheme, prehashed: utils.Prehashed | None = None
+    key: PrivateKeyObject | QueueKey, scheme: Scheme, prehashed: utils.Prehashed | None = None
 ) -> Callable[[bytes], bytes]:
+    if isinstance(key, QueueKey):
+        raise OperationFailed("a key for queue files signs nothing")
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign
     algorithm = prehashed or _HASHES[scheme.hash_name]

@@ -167,6 +167,8 @@ AgentPrivateKey = AgentRSAPrivateKey | AgentEllipticCurvePrivateKey | AgentEd255
 
 def private_key(client: Signer, record: KeyInAgent) -> AgentPrivateKey:
     """The key of that record as an object of `cryptography`; it asks `client` for each operation."""
+    if not record.spki:
+        raise UnsupportedOperation(f"the key {record.key_name!r} is for queue files, and has no public half")
     public: PublicKeyObject = load_spki(record.spki)
     key_id = forms.key_id(record.spki)
     if isinstance(public, rsa.RSAPublicKey):

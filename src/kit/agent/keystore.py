@@ -81,7 +81,8 @@ class KeyStore:
         others = [e for e in self._entries.values() if e is not old]
         self._check_room(entry, others)
         self._entries[key_id] = entry
-        self._ids[entry.public.ssh_blob] = key_id
+        if entry.public.ssh_blob:
+            self._ids[entry.public.ssh_blob] = key_id
         self._find_next_expiry()
 
     def free_slot(self, key_id: bytes) -> int:
@@ -115,7 +116,7 @@ class KeyStore:
         """Forget the entry, if it is there."""
         entry = self._entries.pop(key_id, None)
         if entry:
-            del self._ids[entry.public.ssh_blob]
+            self._ids.pop(entry.public.ssh_blob, None)
             self._find_next_expiry()
 
     def expired(self, now_s: float) -> list[Entry]:

@@ -14,17 +14,20 @@ import contextlib
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from kit.agent.passphrase import Passphrases, source
+from kit.agent.passphrase import Nobody, Passphrases, source
+from kit.agent.queue.format import KEY_BYTES, QUEUE
 from kit.agent.sealed import Form, Sealed
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 
 # A PEM file of RSA 8192 has 6,400 bytes; the rest is room for a chain of certificates beside the key.
 _FILE_LIMIT = 128 * 1024
 _SEQUENCE, _INTEGER = 0x30, 0x02
+_NEWLINE = 0x0A
+_QUEUE_HINT = "the file holds what 'queue encryption' in smtpd.conf says, e.g. of 'openssl rand -hex 16'"
 _BASE64 = {c: i for i, c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
 _PLAIN = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
 _CONVERTED = ("ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY")
@@ -80,10 +83,21 @@ def private_key(path: str, passphrases: Passphrases, note: Callable[[str], None]
 
 
 @contextlib.contextmanager
-def private_key_from(descriptor: int, path: str, passphrases: Passphrases) -> Iterator[memoryview]:
-    """The same from an open file, where somebody else opened and checked it."""
-    with _der(path, passphrases, lambda secret: secret.read_from(descriptor)) as der:
-        yield der
+def queue_key(path: str, note: Callable[[str], None]) -> Iterator[memoryview]:
+    """The key for queue files in `path`, as OpenSMTPD takes it: one line, whose octets are the key."""
+    with _line(path, lambda secret: _read_file(secret, path, note)) as octets:
+        yield octets
+
+
+@contextlib.contextmanager
+def key_from(descriptor: int, path: str, purposes: Collection[str]) -> Iterator[memoryview]:
+    """A key for these purposes out of an open file, which somebody else opened and checked."""
+
+    def read(secret: SecretBuffer) -> None:
+        secret.read_from(descriptor)
+
+    with _line(path, read) if QUEUE in purposes else _der(path, Nobody(), read) as key:
+        yield key
 
 
 @contextlib.contextmanager
@@ -104,10 +118,35 @@ def _der(path: str, passphrases: Passphrases, read: Callable[[SecretBuffer], Non
         secret.wipe()
 
 
+@contextlib.contextmanager
+def _line(path: str, read: Callable[[SecretBuffer], None]) -> Iterator[memoryview]:
+    secret = SecretBuffer()
+    try:
+        with _named(path):
+            read(secret)
+            _check_line(secret)
+        yield memoryview(secret.memory)[:KEY_BYTES]
+    finally:
+        secret.wipe()
+
+
+def _check_line(secret: SecretBuffer) -> None:
+    """One line of the right length, without a byte that no line of smtpd.conf could have."""
+    memory, size = secret.memory, secret.size
+    if size and memory[size - 1] == _NEWLINE:
+        size -= 1
+    if any(memory[at] in (0, _NEWLINE) for at in range(size)):
+        raise UsageError("it is not one line", hint=_QUEUE_HINT)
+    if size != KEY_BYTES:
+        raise UsageError(f"its line has {size} bytes, where {KEY_BYTES} are a key", hint=_QUEUE_HINT)
+
+
 def loader(
-    passphrase_fd: int | None, note: Callable[[str], None]
+    passphrase_fd: int | None, note: Callable[[str], None], purposes: Collection[str] = ()
 ) -> Callable[[str], AbstractContextManager[memoryview]]:
-    """`private_key` for a command: passphrases from its descriptor or the terminal."""
+    """How a command reads keys for these purposes: passphrases from its descriptor or the terminal."""
+    if QUEUE in purposes:
+        return lambda path: queue_key(path, note)
     passphrases = source(passphrase_fd)
     return lambda path: private_key(path, passphrases, note)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kit.agent import handle, pkcs11_uri
 from kit.agent.client import AgentClient
 from kit.agent.extension import KeyRecord
-from kit.agent.selection import select
+from kit.agent.selection import select, with_public_half
 from kit.core.errors import UsageError
 from kit.core.paths import running_agent_socket
 
@@ -16,7 +16,7 @@ _SHOWN = ("rsa-", "p-")
 
 def handle_of(client: AgentClient, key: str, socket: str | None, any_agent: bool) -> str:
     """kit's own handle, which also says where the agent answers unless any may."""
-    found = client.find(key)
+    found = with_public_half(client.find(key))
     place = "" if any_agent else running_agent_socket(socket)
     return handle.encode(handle.Handle(found.spki, found.key_name, place))
 

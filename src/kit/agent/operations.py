@@ -31,6 +31,7 @@ from kit.agent.keeper import NoSuchKey
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait
 from kit.agent.peers import Peer
+from kit.agent.queue.format import CIPHER, QUEUE
 from kit.agent.schemes import DIGEST_SIZES, KeyType, Scheme
 from kit.agent.uses import Client, Use
 from kit.core.errors import KitError, Unavailable, UsageError
@@ -38,6 +39,8 @@ from kit.core.errors import KitError, Unavailable, UsageError
 # P-256 and Ed25519 take 30 µs, less than another round through the loop is worth; P-384 takes 350 µs.
 _QUICK_BITS = 256
 _NUMBERS = {name: number for number, name in enumerate(policy.PURPOSES, 1)}
+# There are two counters for all that a key can do: what it makes for others, and what it undoes.
+_COUNTED = {"sign": SIGNED, "seal": SIGNED, "decrypt": DECRYPTED, "open": DECRYPTED}
 
 
 class Log(Protocol):
@@ -119,11 +122,26 @@ class Operations:
             raise UsageError(f"a ciphertext of {len(ciphertext)} bytes for a key of {entry.public.bits} bits")
         return use
 
-    def perform(self, use: Use, content: bytes) -> Any:
-        """The signature in TLS's form, or the plaintext, once rate and confirmation allow it."""
-        begun_ns = time.perf_counter_ns()
+    def permit_queue(self, client: Client, entry: Entry, event: str, run: Callable[[bytes], Any]) -> Use:
+        """May the key seal and open queue files for the client? `run` begins with it."""
+        decision = policy.decide_queue(entry.public, entry.purposes)
+        use = Use(client, entry, event, QUEUE, CIPHER, True, run, self.holding.generation)
+        return self._permitted(use, decision)
+
+    def not_opened(self, client: Client) -> None:
+        """No key fits the queue file."""
+        count(self._row.cells, FAILED)
+        self._missed(client, "open", "failed", purpose=QUEUE)
+
+    def check_working(self) -> None:
+        """Raise where no key may be used, since it could not be told."""
         if not self._audit.working:
             raise Unavailable("the audit log cannot be written, and no key is used without it")
+
+    def perform(self, use: Use, content: bytes) -> Any:
+        """What the use comes to, such as a signature in TLS's form, once rate and confirmation allow it."""
+        begun_ns = time.perf_counter_ns()
+        self.check_working()
         if use.entry.limited:
             question = partial(messages.Take, key_id=use.entry.public.key_id)
             return Later(Wait.ZYGOTE, question, partial(self._rated, use, content, begun_ns))
@@ -141,7 +159,7 @@ class Operations:
 
     def _rated(self, use: Use, content: bytes, begun_ns: int, get: Get) -> Any:
         if not get().good:
-            refusal = policy.Refusal(use.purpose, "the key has made as many signatures as its rate allows")
+            refusal = policy.Refusal(use.purpose, "the key was used as often as its rate allows")
             raise self._refuse(use, refusal, begun_ns)
         return self._confirmed(use, content, begun_ns)
 
@@ -164,7 +182,7 @@ class Operations:
             return self._work(use, content, begun_ns)
         return Later(Wait.TURN, partial(self._work, use, content, begun_ns), _result)
 
-    def _work(self, use: Use, content: bytes, begun_ns: int) -> bytes:
+    def _work(self, use: Use, content: bytes, begun_ns: int) -> Any:
         try:
             if use.generation != self.holding.generation:
                 self._check_current(use)
@@ -176,7 +194,7 @@ class Operations:
         act = use.act("done", begun_ns)
         self._audit.record(act)
         columns = self._row.key(use.entry.slot)
-        count(columns, SIGNED if use.event == "sign" else DECRYPTED)
+        count(columns, _COUNTED[use.event])
         count(self._tallies.client(use.client.slot), OPERATIONS)
         count_time(columns, act.microseconds)
         return result
@@ -196,10 +214,10 @@ class Operations:
         self._audit.record(use.act("refused", begun_ns))
         return Refused(refusal)
 
-    def _missed(self, client: Client, event: str, result: str, key: str = "") -> None:
-        """A key was asked for that is not there, or not for this client."""
-        peer = client.peer
-        self._audit.record(Act(time.time_ns(), event, key, "", "", peer.uid, peer.pid, peer.name, result, 0))
+    def _missed(self, client: Client, event: str, result: str, key: str = "", purpose: str = "") -> None:
+        """A key was asked for that is not there, or not for this client, or does not fit."""
+        ids = (client.peer.uid, client.peer.pid, client.peer.name)
+        self._audit.record(Act(time.time_ns(), event, key, purpose, "", *ids, result, 0))
 
 
 def _result(get: Get) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kit.agent.content import Kind, Reading, readings
 from kit.agent.public import PublicKey
+from kit.agent.queue.format import QUEUE
 from kit.agent.schemes import DIGEST_SIZES, KeyType, Scheme
 from kit.core.errors import UsageError
 
@@ -25,6 +26,7 @@ PURPOSES: dict[str, str] = {
     "tls-digest": "a digest or a PSS block of a form that TLS uses, of whatever it may be",
     "digest": "any digest, and so anything at all",
     "decrypt": "RSA decryption, which no other purpose includes",
+    "queue": "sealing and opening queue files, for a key of its own that can do nothing else",
 }
 ADDED_DEFAULT = ("tls-server", "csr")
 GENERATED_DEFAULT = ("tls-server", "csr", "self-signed")
@@ -78,6 +80,8 @@ def parse_purposes(names: Iterable[str]) -> tuple[str, ...]:
     unknown = sorted(wanted - set(PURPOSES))
     if unknown:
         raise UsageError(f"no purpose {unknown[0]!r}", hint=f"the purposes are {_list(PURPOSES)}")
+    if QUEUE in wanted and len(wanted) > 1:
+        raise UsageError(f"a key with the purpose {QUEUE!r} has no other")
     return tuple(name for name in PURPOSES if name in wanted)
 
 
@@ -140,6 +144,13 @@ def decide_decrypt(key: PublicKey, allowed: Collection[str]) -> Permit | Refusal
     if "decrypt" not in allowed:
         return Refusal("decrypt", f"content is to be decrypted (decrypt), and {_may(allowed)}")
     return Permit("decrypt")
+
+
+def decide_queue(key: PublicKey, allowed: Collection[str]) -> Permit | Refusal:
+    """May the key seal and open queue files?"""
+    if key.key_type is not KeyType.AES or QUEUE not in allowed:
+        return Refusal(QUEUE, f"a key of type {key.kind} seals and opens no queue files (queue)")
+    return Permit(QUEUE)
 
 
 def _decide_form(

@@ -22,22 +22,28 @@ class UnsupportedKey(UsageError):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public key. `spki` is the SubjectPublicKeyInfo in DER, `ssh_blob` RFC 4253's key blob."""
+    """A public key. `spki` is the SubjectPublicKeyInfo in DER, `ssh_blob` RFC 4253's key blob.
+
+    A key without a public half has neither, and a `name` instead.
+    """
 
     key_type: KeyType
     bits: int
     curve: str
     spki: bytes
     ssh_blob: bytes
+    name: str = ""
 
     @cached_property
     def key_id(self) -> bytes:
         """SHA-256 of the SubjectPublicKeyInfo, the name of the key on the wire (and in TLSA 3 1 1)."""
-        return forms.key_id(self.spki)
+        return forms.id_of(self.spki, self.name)
 
     @property
     def kind(self) -> str:
-        """As `generate --type` writes it: "rsa-2048", "p-256", "ed25519"."""
+        """As `generate --type` writes it: "rsa-2048", "p-256", "ed25519"; and "aes-256"."""
+        if self.key_type is KeyType.AES:
+            return f"aes-{self.bits}"
         if self.key_type is KeyType.RSA:
             return f"rsa-{self.bits}"
         return EC_KINDS[self.curve].name if self.curve else "ed25519"
@@ -46,6 +52,11 @@ class PublicKey:
     def fingerprint(self) -> str:
         """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash."""
         return forms.fingerprint(self.ssh_blob)
+
+
+def symmetric(name: str) -> PublicKey:
+    """What anybody may know of a symmetric key: its type and its name."""
+    return PublicKey(KeyType.AES, 256, "", b"", b"", name)
 
 
 def describe(key: object) -> PublicKey:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kit.agent.fields import counts, names, number32, number64, octets, remark, text
+from kit.agent.forms import fingerprint, id_of
 
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """A key as the agent lists it; times are seconds of the Unix epoch, 0 is never."""
+    """A key as the agent lists it; times are seconds of the Unix epoch, 0 is never.
+
+    A symmetric key has no public half: `spki` and `ssh_blob` are empty.
+    """
 
     key_name: str = text()
     kind: str = text()
@@ -23,6 +27,15 @@ class KeyRecord:
     refused: int = number64()
     peers: tuple[str, ...] = names()  # who may use it: "uid:NUMBER" and "gid:NUMBER"
     refused_for: str = text()  # the purpose that the last refused request would have taken, or empty
+
+    @property
+    def key_id(self) -> bytes:
+        return id_of(self.spki, self.key_name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Empty for a key without a public half."""
+        return fingerprint(self.ssh_blob)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ class KeyType(StrEnum):
     RSA = "RSA"
     EC = "EC"
     ED25519 = "ED25519"
+    AES = "AES"  # the only one without a public half
 
 
 @dataclass(frozen=True)

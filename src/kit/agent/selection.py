@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from kit.agent.errors import UnknownKey
 from kit.agent.extension import KeyRecord
-from kit.agent.forms import fingerprint, key_id
 from kit.core.errors import UsageError
 from kit.core.text import printable
 
@@ -17,9 +16,9 @@ _NAMES_SHOWN = 8
 
 def select(records: Sequence[KeyRecord], wanted: str) -> KeyRecord:
     """The one key that is meant; a whole name goes before the beginning of a key id."""
-    found = [r for r in records if wanted in (r.key_name, fingerprint(r.ssh_blob))]
+    found = [r for r in records if wanted and wanted in (r.key_name, r.fingerprint)]
     if not found and len(wanted) >= _PREFIX_MIN:
-        found = [r for r in records if key_id(r.spki).hex().startswith(wanted.lower())]
+        found = [r for r in records if r.key_id.hex().startswith(wanted.lower())]
     if not found:
         raise UnknownKey(f"the agent holds no key {wanted!r}", hint=_held(records))
     if len(found) > 1:
@@ -28,6 +27,16 @@ def select(records: Sequence[KeyRecord], wanted: str) -> KeyRecord:
             hint="give the fingerprint that 'kit agent list' shows",
         )
     return found[0]
+
+
+def with_public_half(record: KeyRecord) -> KeyRecord:
+    """The record, if the key has one; else UsageError."""
+    if not record.spki:
+        raise UsageError(
+            f"the key {record.key_name!r} has no public half: it is for queue files",
+            hint="see 'kit agent seal' and 'kit agent open'",
+        )
+    return record
 
 
 def _held(records: Sequence[KeyRecord]) -> str:

@@ -17,6 +17,8 @@ from kit.agent.content import open_end
 from kit.agent.keystore import Entry
 from kit.agent.later import Get, Later, Wait, then
 from kit.agent.operations import Operations
+from kit.agent.queue import answering
+from kit.agent.queue.messages import BeginOpening, BeginSealing, Continue, EndStream
 from kit.agent.repeats import recall, remember
 from kit.agent.schemes import BY_NAME, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType, Scheme
 from kit.agent.state import State
@@ -154,7 +156,7 @@ class Service:
     def identities(self, _request: wire.RequestIdentities, client: Client) -> Any:
         """Those that the client may use; none while the agent is locked."""
         alive = [] if self._holding.locked else self._holding.alive()
-        mine = [entry for entry in alive if entry.peers.admits(client.peer)]
+        mine = [entry for entry in alive if entry.public.ssh_blob and entry.peers.admits(client.peer)]
         return [wire.identities_answer([(entry.public.ssh_blob, entry.name) for entry in mine])]
 
     def ssh_sign(self, request: wire.SignRequest, client: Client, message: bytearray) -> Any:
@@ -250,6 +252,10 @@ _RULES: dict[type[object], _Rule] = {
     extension.GetMetrics: _Rule(Service.metrics, True, True),
     extension.GetPeers: _Rule(Service.peers, True, True),
     extension.Reload: _Rule(Service.reload, False, True),
+    BeginSealing: _Rule(answering.begin_sealing, False, False),
+    BeginOpening: _Rule(answering.begin_opening, False, False),
+    Continue: _Rule(answering.continue_stream, False, False),
+    EndStream: _Rule(answering.end_stream, False, False),
     extension.Stop: _Rule(Service.stop, True, True),
     wire.RequestIdentities: _Rule(Service.identities, True, False),  # and answers with none
     wire.SignRequest: _Rule(Service.ssh_sign, False, False, remembers=True),

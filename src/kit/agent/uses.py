@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kit.agent.audit.act import Act
 from kit.agent.keystore import Entry
 from kit.agent.peers import Peer
+
+if TYPE_CHECKING:
+    from kit.agent.queue.cipher import UnderWay
 
 
 @dataclass(eq=False, slots=True)
@@ -20,6 +23,7 @@ class Client:
     slot: int
     admin: bool
     repeats: list[Repeat] = field(default_factory=list)  # what it asked of late
+    under_way: UnderWay | None = None  # the queue file that it is sending
 
 
 class Use(NamedTuple):
@@ -31,7 +35,7 @@ class Use(NamedTuple):
     purpose: str
     scheme: str
     quick: bool
-    run: Callable[[bytes], bytes]
+    run: Callable[[bytes], Any]
     generation: int
 
     def act(self, result: str, begun_ns: int) -> Act:

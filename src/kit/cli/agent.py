@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kit.cli import agent_keys
+from kit.cli import agent_keys, agent_queue
 from kit.cli.agent_check import check_config
 from kit.cli.agent_metrics import metrics
 from kit.cli.agent_options import (
@@ -125,5 +125,5 @@ def unlock(passphrase_fd: int | None, socket: str | None) -> None:
                 raise NegativeAnswer("the passphrase does not unlock the agent")
 
 
-for _command in (check_config, metrics, recipe, top, *agent_keys.COMMANDS):
+for _command in (check_config, metrics, recipe, top, *agent_keys.COMMANDS, *agent_queue.COMMANDS):
     agent.add_command(_command)

@@ -109,7 +109,7 @@ def key_fields(key: CheckedKey) -> dict[str, Any]:
         "name": rule.name,
         "file": rule.file,
         "kind": facts.kind if facts else None,
-        "fingerprint": facts.fingerprint if facts else None,
+        "fingerprint": (facts.fingerprint or None) if facts else None,
         "purposes": list(rule.purposes),
         "peers": peer_names(rule.peers),
         "lifetime_s": rule.lifetime_s or None,

@@ -43,7 +43,7 @@ def add(
     from kit.agent.client import AgentClient
     from kit.agent.loader import loader
 
-    load = loader(passphrase_fd, output.note)
+    load = loader(passphrase_fd, output.note, allow or ())
     with AgentClient(socket) as client:
         client.status()  # before a passphrase is typed for nothing
         for record in add_files(client, files, allow or (), lifetime_s, load):
@@ -80,14 +80,13 @@ def generate(
 @socket_option
 def remove(keys: tuple[str, ...], every: bool, socket: str | None) -> None:
     """Make the agent forget keys."""
-    from kit.agent import forms
     from kit.agent.client import AgentClient
 
     if bool(keys) == every:
         raise UsageError("which keys?", hint="name them, or give --all")
     with AgentClient(socket) as client:
         for record in client.list_keys() if every else [client.find(key) for key in keys]:
-            client.remove(forms.key_id(record.spki))
+            client.remove(record.key_id)
 
 
 @click.command()
@@ -106,9 +105,10 @@ def public(key: str, form: str, path: str, socket: str | None) -> None:
     """Print the public half of a key."""
     from kit.agent import forms
     from kit.agent.client import AgentClient
+    from kit.agent.selection import with_public_half
 
     with AgentClient(socket) as client:
-        found = client.find(key)
+        found = with_public_half(client.find(key))
     line = forms.ssh_line(found.ssh_blob, found.key_name) + "\n"
     write_result(path, line if form == "ssh" else forms.pem("PUBLIC KEY", found.spki))
 
@@ -162,10 +162,11 @@ def csr(
     from kit.agent.client import AgentClient
     from kit.agent.keys import private_key
     from kit.agent.request import parse_names, signing_request
+    from kit.agent.selection import with_public_half
 
     names = parse_names(subject, dns, ip)
     with AgentClient(socket) as client:
-        text = signing_request(private_key(client, client.find(key)), names)
+        text = signing_request(private_key(client, with_public_half(client.find(key))), names)
     write_result(path, text)
 
 
@@ -190,10 +191,11 @@ def selfsign(
     from kit.agent.client import AgentClient
     from kit.agent.keys import private_key
     from kit.agent.request import now, parse_names, self_signed
+    from kit.agent.selection import with_public_half
 
     names = parse_names(subject, dns, ip)
     with AgentClient(socket) as client:
-        text = self_signed(private_key(client, client.find(key)), names, days, now())
+        text = self_signed(private_key(client, with_public_half(client.find(key))), names, days, now())
     write_result(path, text)
 
 

@@ -153,7 +153,7 @@ def _adding(wish: Wish, output: Output) -> Callable[[AgentClient], None] | None:
     from kit.agent.adding import add_files
     from kit.agent.loader import loader
 
-    load = loader(wish.passphrase_fd, output.note)
+    load = loader(wish.passphrase_fd, output.note, wish.purposes)
 
     def add(client: AgentClient) -> None:
         for _ in add_files(client, wish.files, wish.purposes, wish.lifetime_s, load):

@@ -33,19 +33,16 @@ def show_key(record: KeyRecord, output: Output) -> None:
     if output.as_json:
         output.record(key_fields(record))
     else:
-        fields = key_fields(record)
-        output.line(f"{fields['fingerprint']} {printable(record.key_name)} ({record.kind})")
+        output.line(f"{record.fingerprint or '-'} {printable(record.key_name)} ({record.kind})")
 
 
 def key_fields(record: KeyRecord) -> dict[str, Any]:
     """What --json says of a key; times are seconds of the Unix epoch."""
-    from kit.agent import forms
-
     return {
         "name": record.key_name,
         "kind": record.kind,
-        "fingerprint": forms.fingerprint(record.ssh_blob),
-        "key_id": forms.key_id(record.spki).hex(),
+        "fingerprint": record.fingerprint or None,
+        "key_id": record.key_id.hex(),
         "purposes": list(record.purposes),
         "signed": record.signed,
         "decrypted": record.decrypted,
@@ -58,13 +55,12 @@ def key_fields(record: KeyRecord) -> dict[str, Any]:
 
 
 def _row(record: KeyRecord, now_s: float) -> tuple[str, ...]:
-    fields = key_fields(record)
     left = duration(record.expires_s - now_s) if record.expires_s else "never"
     refused_for = f" ({printable(record.refused_for)})" if record.refused_for else ""
     counts = (str(record.signed), f"{record.refused}{refused_for}")
     # An agent that is no kit agent's may say anything; the terminal must not obey it.
     name, kind, purposes = map(printable, (record.key_name, record.kind, ",".join(record.purposes)))
-    return (name, kind, fields["fingerprint"], purposes, *counts, left)
+    return (name, kind, record.fingerprint or "-", purposes, *counts, left)
 
 
 def duration(seconds: float) -> str:

@@ -28,11 +28,19 @@ def write_result(path: str, text: str) -> None:
         file.write(text.encode())
 
 
+def is_special(target: Path) -> bool:
+    """Is it a pipe or a device, which takes what comes at once?"""
+    return target.exists() and not target.is_file()
+
+
 @contextlib.contextmanager
-def result_file(path: str) -> Iterator[BinaryIO]:
-    """A file to be written in pieces; it stands under its name once the block has ended without an error."""
+def result_file(path: str, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A file to be written in pieces; it stands under its name once the block has ended without an error.
+
+    A private one is for nobody but its owner, whatever the mask says.
+    """
     try:
-        with _whole_file(Path(path).resolve()) as file:
+        with _whole_file(Path(path).resolve(), private=private) as file:
             yield file
     except PermissionError:
         raise NotPermitted(f"no permission to write {path!r}") from None
@@ -41,8 +49,8 @@ def result_file(path: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _whole_file(target: Path) -> Iterator[BinaryIO]:
-    if target.exists() and not target.is_file():
+def _whole_file(target: Path, *, private: bool) -> Iterator[BinaryIO]:
+    if is_special(target):
         # A pipe or a device has no half-written state to protect, and no other name to take.
         with target.open("wb") as file:
             yield file
@@ -52,7 +60,8 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fchmod(descriptor, 0o666 & ~_umask())
+            if not private:
+                os.fchmod(descriptor, 0o666 & ~_umask())
             # Without it a crash can leave the new name with none of the content.
             os.fsync(descriptor)
         Path(name).replace(target)

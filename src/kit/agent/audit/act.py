@@ -11,6 +11,8 @@ EVENTS = (
     "reload",
     "sign",
     "decrypt",
+    "seal",
+    "open",
     "add",
     "generate",
     "remove",

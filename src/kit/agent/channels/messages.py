@@ -283,7 +283,9 @@ class Connected:
 
 @dataclass(frozen=True)
 class Hold:
-    """Hold this key; `der` is PKCS#8, PKCS#1 or SEC 1, and `slot` where its counters are."""
+    """Hold this key; `der` is PKCS#8, PKCS#1 or SEC 1, or a symmetric key's octets if that is what its
+    purpose takes, and `slot` where its counters are.
+    """
 
     slot: int = number32()
     key_name: str = text()

@@ -109,7 +109,7 @@ class _Checking:
             return None
         try:
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            facts = key_facts(descriptor, rule.file)
+            facts = key_facts(descriptor, rule.file, rule.purposes)
         finally:
             os.close(descriptor)
         if mode & 0o077:
@@ -121,7 +121,7 @@ class _Checking:
         return facts
 
     def _check_twice(self, rule: KeyRule, facts: KeyFacts) -> None:
-        other = self._held.setdefault(facts.spki, rule.name)
+        other = self._held.setdefault(facts.spki, rule.name) if facts.spki else rule.name
         if other != rule.name:
             message = f"the key in {rule.file!r} is {dotted(('keys', other))}, too"
             self._fail(("keys", rule.name, "file"), message, EXIT_USAGE)

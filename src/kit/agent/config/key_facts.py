@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ _LINE_LIMIT = 64 * 1024
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """The public side of a key in a file."""
+    """The public side of a key in a file; a symmetric one is of a kind, and that is all."""
 
     kind: str
     fingerprint: str
@@ -34,12 +35,12 @@ class NoKey:
     exit_status: int
 
 
-def key_facts(descriptor: int, path: str) -> KeyFacts | NoKey:
+def key_facts(descriptor: int, path: str, purposes: tuple[str, ...] = ()) -> KeyFacts | NoKey:
     """Load the key from an open file in another process. The calling one must have a single thread."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        _run_child(writing, descriptor, path)
+        _run_child(writing, lambda: _load(descriptor, path, purposes))
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         line = pipe.read(_LINE_LIMIT)
@@ -50,9 +51,9 @@ def key_facts(descriptor: int, path: str) -> KeyFacts | NoKey:
     return KeyFacts(**fields) if "kind" in fields else NoKey(**fields)
 
 
-def _run_child(writing: int, descriptor: int, path: str) -> NoReturn:
+def _run_child(writing: int, load: Callable[[], dict[str, Any]]) -> NoReturn:
     try:
-        line = json.dumps(_load(descriptor, path)).encode()
+        line = json.dumps(load()).encode()
         while line:
             line = line[os.write(writing, line) :]
     except BaseException:  # noqa: BLE001 - the child must end here, whatever it met
@@ -61,17 +62,16 @@ def _run_child(writing: int, descriptor: int, path: str) -> NoReturn:
         os._exit(0)
 
 
-def _load(descriptor: int, path: str) -> dict[str, Any]:
+def _load(descriptor: int, path: str, purposes: tuple[str, ...] = ()) -> dict[str, Any]:
     from kit.agent import keeper
-    from kit.agent.loader import private_key_from
-    from kit.agent.passphrase import Nobody
+    from kit.agent.loader import key_from
     from kit.core.process import not_dumpable
 
     not_dumpable()
     try:
-        with private_key_from(descriptor, path, Nobody()) as der:
+        with key_from(descriptor, path, purposes) as key:
             try:
-                public = keeper.load(der).public
+                public = keeper.candidate(purposes, "", key).public
             except UsageError as error:
                 raise UsageError(f"no key for the agent in {path!r}: {error}") from None
     except KitError as error:

@@ -20,6 +20,7 @@ from kit.agent.config.settings import Door, KeyRule, Settings
 from kit.agent.config.values import Mismatch, Names, Reader
 from kit.agent.extension import KEYS_LIMIT
 from kit.agent.keystore import NAME_LIMIT
+from kit.agent.queue.format import QUEUE
 from kit.core.sandbox.plan import Level
 from kit.core.text import printable
 
@@ -132,6 +133,8 @@ class _Reading:
         fields = self._fields(path, table, KEY)
         if "burst" in fields and "rate" not in table:
             self._add((*path, "burst"), "a rate beside it", "none")
+        if "certificate" in fields and QUEUE in fields.get("purposes", ()):
+            self._add((*path, "certificate"), "none: a key for queue files has no public half", "one")
         if "file" not in table:
             self._add(path, "the key file", "no 'file'")
         return KeyRule(name=name, **_with_burst(fields)) if "file" in fields else None

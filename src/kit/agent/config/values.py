@@ -17,6 +17,7 @@ from kit.agent.config.problems import Path, quoted, shown
 from kit.agent.config.settings import JOURNAL, STANDARD_OUTPUT
 from kit.agent.peers import Allowed
 from kit.agent.policy import PURPOSES, parse_purposes
+from kit.agent.queue.format import QUEUE
 from kit.core.duration import parse_duration
 from kit.core.sandbox.plan import Level
 
@@ -178,7 +179,10 @@ def purposes(value: object, _names: Names) -> tuple[str, ...]:
 
     if not value:
         raise Mismatch(Fault(expected, shown(value)))
-    return parse_purposes(_each(value, expected, purpose, len(PURPOSES)))
+    named = _each(value, expected, purpose, len(PURPOSES))
+    if QUEUE in named and len(set(named)) > 1:
+        raise Mismatch(Fault(f'"{QUEUE}" alone', "others beside it"))
+    return parse_purposes(named)
 
 
 def peers(value: object, names: Names) -> Allowed:

@@ -22,13 +22,14 @@ from kit.agent.channels.tallies import Tallies
 from kit.agent.encoding import Buffer
 from kit.agent.holding import Holding, entry_of, microseconds
 from kit.agent.keeper import BadKey
-from kit.agent.keystore import NAME_LIMIT, Entry
+from kit.agent.keystore import NAME_LIMIT, Entry, NameTaken
 from kit.agent.lock import Lock
 from kit.agent.operations import Audit, Log
 from kit.agent.passphrase import wipe
 from kit.agent.peers import Allowed, Peer
-from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes, signs_blocks
+from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes
 from kit.agent.processes.offspring import Offspring
+from kit.agent.queue.format import QUEUE
 from kit.agent.schemes import KINDS
 from kit.core.errors import KitError, ProtocolError, UsageError
 from kit.core.framing import frame
@@ -122,7 +123,7 @@ class Authority:
     def hold(self, wish: Wish, der: bytearray | memoryview, peer: Peer, event: str) -> Entry:
         """Hold a key here and in every worker; raises for one that cannot be held."""
         purposes = parse_purposes(wish.purposes)
-        candidate = keepers.load(der, blocks=signs_blocks(purposes))
+        candidate = keepers.candidate(purposes, wish.name, der)
         if "decrypt" in purposes:
             keepers.check_decrypts(candidate)
         key_id, now_s, store = candidate.public.key_id, self.holding.clock(), self.holding.store
@@ -130,6 +131,8 @@ class Authority:
             raise UsageError(f"a name of more than {NAME_LIMIT} bytes")
         if wish.name_is_unique:
             store.check_name(wish.name, key_id, now_s)
+            if store.by_id(key_id, now_s) and not self.holding.keeper.holds(candidate):
+                raise NameTaken(f"another key is named {wish.name!r}")
         change = Hold(
             slot=store.free_slot(key_id),
             key_name=wish.name,
@@ -206,7 +209,11 @@ class Authority:
         if request.kind not in KINDS:
             raise UsageError(f"no kind of key is called {request.kind!r}, there are {', '.join(KINDS)}")
         wish = _wish(request.key_name, request.purposes or GENERATED_DEFAULT, request.lifetime_s, asked.peer)
-        parse_purposes(wish.purposes)
+        if QUEUE in parse_purposes(wish.purposes):
+            raise UsageError(
+                "a key for queue files is not made in the agent: smtpd could not have it, too",
+                hint="add it from a file",
+            )
         # Before a minute's work.
         self.holding.store.check_name(wish.name, b"", self.holding.clock())
         take = partial(self._made, asked, _Order("generate", wish))

@@ -12,8 +12,7 @@ from kit.agent import keeper as keepers
 from kit.agent.channels.messages import Kept, Load
 from kit.agent.extension import Reloaded
 from kit.agent.keystore import Entry
-from kit.agent.loader import private_key_from
-from kit.agent.passphrase import Nobody
+from kit.agent.loader import key_from
 from kit.agent.peers import Allowed
 from kit.agent.processes.authority import Authority, Wish
 from kit.agent.rate import Bucket
@@ -40,7 +39,7 @@ class Configured:
         try:
             if descriptor is None:
                 raise UsageError(rule.error)
-            with private_key_from(descriptor, rule.key_name, Nobody()) as der:
+            with key_from(descriptor, rule.key_name, rule.purposes) as der:
                 result = self._take_in(rule, der, now_s)
             self._named.append(Reloaded(rule.key_name, result, ""))
         except KitError as error:
@@ -57,7 +56,7 @@ class Configured:
         return Kept((*rows, *(Reloaded(name, "removed", "") for name in removed)))
 
     def _take_in(self, rule: Load, der: memoryview, now_s: float) -> str:
-        candidate = keepers.load(der)
+        candidate = keepers.candidate(rule.purposes, rule.key_name, der)
         key_id = candidate.public.key_id
         if rule.spki and key_id != hashlib.sha256(rule.spki).digest():
             raise UsageError("its certificate is another key's")
@@ -65,7 +64,8 @@ class Configured:
         if twin:
             raise UsageError(f"it is the key of {twin!r}, too")
         entry = self._entry(rule.key_name)
-        if entry and entry.public.key_id == key_id and self._keys[rule.key_name][1] == rule:
+        same = self._authority.holding.keeper.holds(candidate)
+        if entry and entry.public.key_id == key_id and same and self._keys[rule.key_name][1] == rule:
             return "kept"
         wish = Wish(
             rule.key_name,

@@ -37,6 +37,8 @@ from kit.agent.processes.authority import Authority, Means
 from kit.agent.processes.configured import Configured
 from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.settings import Shared
+from kit.agent.queue.cipher import QueueKey, Sealing
+from kit.agent.queue.format import KEY_BYTES
 from kit.core.errors import KitError, ProtocolError
 from kit.core.process import close_others, die_with_parent, name_process
 from kit.core.sandbox.confine import confine
@@ -91,6 +93,8 @@ def _warm_up() -> None:
 
     for kind in ("p-256", "ed25519", "rsa-2048"):
         keepers.load(bytearray(keepers.generate_der(kind)), blocks=True)
+    key = QueueKey(bytes(KEY_BYTES))
+    Sealing(b"", key).feed(b"x")
 
 
 class Zygote:

@@ -52,7 +52,7 @@ _OPERATIONS = {
     _SIGNATURE: _algorithms((names, _PROPERTIES, _SIGNATURE_TABLE) for names in _SIGNATURE_NAMES.values()),
     _DECODER: _algorithms(
         (key_type.value, f"{_PROPERTIES},input=pem", _dispatch(decoder.entries(key_type)))
-        for key_type in KeyType
+        for key_type in _NAMES
     ),
 }
 
