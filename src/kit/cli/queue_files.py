@@ -9,27 +9,51 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO
 
 from kit.agent.client import AgentClient
 from kit.agent.queue.choosing import to_open, to_seal
 from kit.agent.queue.format import OVERHEAD, PLAINTEXT_LIMIT, NotSealed
-from kit.agent.queue.passage import PIECE_BYTES, Unreadable, find_key, open_with, seal
+from kit.agent.queue.passage import PIECE_BYTES, Source, Unreadable, find_key, open_with, seal
 from kit.cli.endings import ended_by_sigterm
 from kit.cli.files import is_special, result_file
 from kit.core.errors import KitError, NegativeAnswer, NotPermitted, Unavailable, UsageError
+from kit.core.waiting import await_readable
 
 _STANDARD = "-"
 # Most mail is smaller; up to this much is copied into memory.
 _IN_MEMORY = 1024 * 1024
 # What can be wrong with the input; the agent's own errors are of other classes.
 _OF_THE_FILE = (UsageError, NotSealed, NegativeAnswer, Unreadable)
+
+
+class _Input:
+    """A file, or a pipe that may have nothing for a while; Ctrl-C is noticed all the same."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes, or fewer at the end."""
+        read = bytearray()
+        while len(read) < size:
+            await_readable(self._descriptor)
+            got = os.read(self._descriptor, size - len(read))
+            if not got:
+                break
+            read += got
+        return bytes(read)
+
+    def seek(self, offset: int, /) -> int:
+        return os.lseek(self._descriptor, offset, os.SEEK_SET)
 
 
 def seal_file(client: AgentClient, file: str, path: str, key: str | None) -> None:
@@ -53,7 +77,7 @@ def open_sealed(client: AgentClient, file: str, path: str, keys: Sequence[str]) 
 
 
 @contextlib.contextmanager
-def _source(file: str, limit: int) -> Iterator[BinaryIO]:
+def _source(file: str, limit: int) -> Iterator[_Input]:
     """The input; what is found to be wrong with it is told with its name."""
     try:
         with _opened(file) as source:
@@ -68,17 +92,17 @@ def _source(file: str, limit: int) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
+def _opened(file: str) -> Iterator[_Input]:
     if file == _STANDARD:
-        yield sys.stdin.buffer
+        yield _Input(sys.stdin.fileno())
         return
     with _open(file) as source:
-        yield source
+        yield _Input(source.fileno())
 
 
-def _open(file: str) -> BinaryIO:
+def _open(file: str) -> IO[bytes]:
     try:
-        return Path(file).open("rb")
+        return Path(file).open("rb", buffering=0)
     except PermissionError:
         raise NotPermitted(f"no permission to read {file!r}") from None
     except OSError as error:
@@ -88,7 +112,7 @@ def _open(file: str) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def _unchanging(source: BinaryIO, file: str, path: str) -> Iterator[BinaryIO]:
+def _unchanging(source: _Input, file: str, path: str) -> Iterator[Source]:
     """The input as it can be read twice."""
     regular = file != _STANDARD and stat.S_ISREG(os.fstat(source.fileno()).st_mode)
     if regular and path != _STANDARD and not is_special(Path(path)):
@@ -96,11 +120,12 @@ def _unchanging(source: BinaryIO, file: str, path: str) -> Iterator[BinaryIO]:
         return
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
         try:
-            shutil.copyfileobj(source, copy, PIECE_BYTES)
+            while piece := source.read(PIECE_BYTES):
+                copy.write(piece)
         except OSError as error:
             why = (error.strerror or "failed").lower()
             raise Unreadable(f"it cannot be copied to a temporary place: {why}") from None
-        yield cast(BinaryIO, copy)
+        yield copy
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from kit.agent.queue.format import IV_BYTES, TAG_BYTES, Splitter, head
 from kit.agent.queue.messages import (
@@ -37,6 +37,14 @@ class Unreadable(Unavailable):
     """The file that was to be sealed or opened cannot be read."""
 
 
+class Source(Protocol):
+    """What is sealed or opened; opening reads it twice."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, /) -> int: ...
+
+
 class Conversation(Protocol):
     """What is needed of a connection to the agent."""
 
@@ -49,7 +57,7 @@ class Agent(Protocol):
     def conversation(self) -> AbstractContextManager[Conversation]: ...
 
 
-def seal(agent: Agent, key_id: bytes, source: BinaryIO, write: Callable[[Any], object]) -> None:
+def seal(agent: Agent, key_id: bytes, source: Source, write: Callable[[Any], object]) -> None:
     """Seal what `source` holds, as it comes."""
     pieces = _pieces(source)
     first = next(pieces, b"")
@@ -64,7 +72,7 @@ def seal(agent: Agent, key_id: bytes, source: BinaryIO, write: Callable[[Any], o
         write(_sized(ended.tag, TAG_BYTES))
 
 
-def find_key(agent: Agent, key_ids: Sequence[bytes], source: BinaryIO) -> bytes:
+def find_key(agent: Agent, key_ids: Sequence[bytes], source: Source) -> bytes:
     """The key that opens the sealed file; raises NotSealed where it is none, NegativeAnswer for no key."""
     for at in range(0, len(key_ids), CANDIDATES_LIMIT):
         some = key_ids[at : at + CANDIDATES_LIMIT]
@@ -78,14 +86,14 @@ def find_key(agent: Agent, key_ids: Sequence[bytes], source: BinaryIO) -> bytes:
     )
 
 
-def open_with(agent: Agent, key_id: bytes, source: BinaryIO, write: Callable[[Any], object]) -> None:
+def open_with(agent: Agent, key_id: bytes, source: Source, write: Callable[[Any], object]) -> None:
     """The plaintext of the sealed file; it is worth nothing unless this returns."""
     if _pass(agent, [key_id], source, write) != key_id:
         raise NegativeAnswer("it changed while it was opened")
 
 
 def _pass(
-    agent: Agent, key_ids: Sequence[bytes], source: BinaryIO, write: Callable[[Any], object] | None
+    agent: Agent, key_ids: Sequence[bytes], source: Source, write: Callable[[Any], object] | None
 ) -> bytes:
     """Once from begin to end; which key fits."""
     source.seek(0)
@@ -118,7 +126,7 @@ def _sized(octets: Any, size: int) -> Any:
     return octets
 
 
-def _pieces(source: BinaryIO) -> Iterator[bytes]:
+def _pieces(source: Source) -> Iterator[bytes]:
     while True:
         try:
             piece = source.read(PIECE_BYTES)
