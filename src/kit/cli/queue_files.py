@@ -94,6 +94,8 @@ def _source(file: str, limit: int) -> Iterator[_Input]:
 @contextlib.contextmanager
 def _opened(file: str) -> Iterator[_Input]:
     if file == _STANDARD:
+        if not sys.stdin:
+            raise Unavailable("standard input is closed")
         yield _Input(sys.stdin.fileno())
         return
     with _open(file) as source:
