@@ -106,8 +106,8 @@ def unit(service: str, *settings: str) -> Step:
     """The drop-in of a server's unit."""
     lines = "".join(f"{setting}\n" for setting in settings).replace("%", "%%")
     return Step(
-        "Start it behind the agent; with the agent it is restarted, as its connection does not come back.",
-        "[Unit]\nRequires=kit-agent.service\nAfter=kit-agent.service\n"
+        "Start it behind the agent: what is not there then, it does not look for later.",
+        "[Unit]\nWants=kit-agent.service\nAfter=kit-agent.service\n"
         + (f"\n[Service]\n{lines}" if lines else ""),
         f"/etc/systemd/system/{service}.service.d/kit.conf",
     )
