@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from tests.system.agents import Agent, running_agent
 from tests.tls.authority import Authority, Leaf
 
 _ROOM = 'mount --bind "$1" /etc && echo ready && exec cat'
-_HAVE = 'mkdir -p "$2" && mount --bind "$1" "$2"'
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -55,7 +54,6 @@ class Kitchen:
             if step["path"]:
                 self.write(step["path"], step["text"])
                 environment |= dict(re.findall(r"^Environment=(\w+)=(.*)$", step["text"], re.MULTILINE))
-                self._mounts(step["text"])
             else:
                 lines = [line for line in step["text"].splitlines() if not line.startswith("systemctl ")]
                 self.ok("sh", "-ec", "\n".join(lines))
@@ -66,10 +64,6 @@ class Kitchen:
         place = self.etc / Path(path).relative_to("/etc")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-
-    def _mounts(self, unit: str) -> None:
-        for source, target in re.findall(r"^BindReadOnlyPaths=(.*):(.*)$", unit, re.MULTILINE):
-            self.ok("sh", "-ec", _HAVE, "sh", source, target)
 
     def run(
         self, *command: str, environment: Mapping[str, str] | None = None, stdin: str = ""
@@ -89,6 +83,17 @@ class Kitchen:
         done = self.run(*command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+
+Kit = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def cells(kit: Kit, room: Kitchen, *arguments: str) -> list[tuple[str, str, str]]:
+    """What becomes of each handshake that the server has a key for: version, kind of key, outcome."""
+    done = kit("tls", "probe", "--json", "--ca", str(room.authority.ca_file), *arguments)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [line for line in lines if line["kind"] == "cell" and line["outcome"] != "not served"]
+    return [(line["version"], line["authentication"], line["outcome"]) for line in found]
 
 
 _CONFIGURATION = """

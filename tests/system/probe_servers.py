@@ -144,18 +144,24 @@ def nginx(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
         yield port
 
 
-@contextmanager
-def postfix(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
-    """Postfix with STARTTLS and every one of the certificates."""
-    needs_root()
-    program, port = find("postfix"), free_port()
+def postfix_configuration(here: Path, port: int, leaves: list[Leaf]) -> tuple[str, str]:
+    """main.cf and master.cf, with the directories that they name."""
     here.chmod(0o755)
     for name in ("queue", "data"):
         (here / name).mkdir()
     shutil.chown(here / "data", "postfix")
     bundles = ", ".join(str(leaf.bundle) for leaf in leaves)
-    (here / "main.cf").write_text(_POSTFIX_MAIN.format(here=here, bundles=bundles))
-    (here / "master.cf").write_text(_POSTFIX_MASTER.format(port=port))
+    return _POSTFIX_MAIN.format(here=here, bundles=bundles), _POSTFIX_MASTER.format(port=port)
+
+
+@contextmanager
+def postfix(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
+    """Postfix with STARTTLS and every one of the certificates."""
+    needs_root()
+    program, port = find("postfix"), free_port()
+    main, master = postfix_configuration(here, port, leaves)
+    (here / "main.cf").write_text(main)
+    (here / "master.cf").write_text(master)
     # makes what is missing of the queue, and complains of the system's own files, which is no matter here
     subprocess.run([program, "-c", str(here), "check"], capture_output=True, timeout=60, check=False)
     try:

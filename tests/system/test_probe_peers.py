@@ -96,7 +96,8 @@ def test_postfix_with_two_certificates_serves_four_cells(
 def test_postfix_asked_for_tls_at_once_speaks_another_protocol(kit: Kit, postfix: int) -> None:
     done = kit("tls", "probe", f"127.0.0.1:{postfix}")
     assert done.returncode == 76
-    assert "220 localhost ESMTP Postfix" in done.stderr
+    # Since 3.9 it also complains, if it sees the handshake before it has greeted.
+    assert "220 localhost ESMTP Postfix" in done.stderr or "554 5.5.0 Error" in done.stderr
     assert "--starttls smtp" in done.stderr
 
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.peers import find, only_on_debian
 from tests.system import probe_servers
-from tests.system.kitchen import Kitchen, kitchen
-
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.system.kitchen import Kit, Kitchen, cells
 
 _NGINX = """
 user www-data; daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/error.log info;
@@ -27,31 +20,6 @@ http {{
     return 200 "ok\\n"; }}
 }}
 """
-
-
-@pytest.fixture
-def room(short_tmp: Path) -> Iterator[Kitchen]:
-    """Keys that sign what can be seen to be a handshake, and nothing else."""
-    probe_servers.needs_root()
-    with kitchen(short_tmp, "tls-server tls-client") as made:
-        yield made
-
-
-@pytest.fixture
-def lenient(short_tmp: Path) -> Iterator[Kitchen]:
-    """Keys that sign digests of TLS's form."""
-    probe_servers.needs_root()
-    with kitchen(short_tmp, "tls-digest") as made:
-        yield made
-
-
-def cells(kit: Kit, kitchen: Kitchen, *arguments: str) -> list[tuple[str, str, str]]:
-    """Which handshakes complete: version, kind of key, outcome."""
-    done = kit("tls", "probe", "--json", "--ca", str(kitchen.authority.ca_file), *arguments)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return [
-        (line["version"], line["authentication"], line["outcome"]) for line in lines if line["kind"] == "cell"
-    ]
 
 
 ALL_GOOD = [(version, kind, "ok") for version in ("1.2", "1.3") for kind in ("RSA", "ECDSA")]
@@ -85,3 +53,25 @@ def test_nginx_of_debian_12_serves_with_the_engine(
     lenient: Kitchen, kit: Kit, wait_until: probe_servers.Wait
 ) -> None:
     _nginx(lenient, kit, wait_until)
+
+
+@only_on_debian(13, "OpenSSL with pkcs11-provider, and a Postfix that takes a configuration for it")
+@pytest.mark.recipe("postfix", "OpenSSL's pkcs11-provider")
+def test_postfix_of_debian_13_serves_with_the_files_that_hold_uris(
+    room: Kitchen, kit: Kit, wait_until: probe_servers.Wait
+) -> None:
+    here = room.here / "postfix"
+    here.mkdir()
+    port = probe_servers.free_port()
+    main, master = probe_servers.postfix_configuration(here, port, [])
+    room.write("/etc/postfix/main.cf", main)
+    # As Debian has it: smtpd in the jail of the queue, where no socket of ours is.
+    room.write("/etc/postfix/master.cf", master.replace(" inet n - n - - smtpd", " inet n - y - - smtpd"))
+    for leaf in (room.authority.rsa, room.authority.ecdsa):
+        room.follow(room.recipe("postfix", leaf))
+    room.run("postfix", "check")
+    try:
+        with probe_servers.running([*room.enter, find("postfix"), "start-fg"], here, [port], wait_until):
+            assert cells(kit, room, "--starttls", "smtp", f"localhost:{port}") == ALL_GOOD
+    finally:
+        room.run("postfix", "stop")

@@ -11,13 +11,12 @@ from kit.agent.recipes.servers import ENGINE, PROVIDER
 
 
 def openssl(machine: Machine, key: Key) -> Recipe:
+    server = ("openssl", "s_server", "-www", "-cert", key.certificate, "-cert_chain", key.certificate)
     if pieces.by_provider(machine):
-        command = ("openssl", "s_server", "-key", pieces.pem(key), "-cert", key.certificate, "-www")
         tested = "OpenSSL 3.5 and pkcs11-provider 1.0 on Debian 13"
-        return _by_provider(machine, key, tested, pieces.SERVER, command)
-    options = ("-engine", "pkcs11", "-keyform", "engine", "-key", pieces.uri(key), "-cert", key.certificate)
-    tested = "OpenSSL 3.0 and libp11 0.4.12 on Debian 12"
-    return _by_engine(machine, key, tested, ("openssl", "s_server", *options, "-www"))
+        return _by_provider(machine, key, tested, pieces.SERVER, (*server, "-key", pieces.pem(key)))
+    options = ("-engine", "pkcs11", "-keyform", "engine", "-key", pieces.uri(key))
+    return _by_engine(machine, key, "OpenSSL 3.0 and libp11 0.4.12 on Debian 12", (*server, *options))
 
 
 def curl(machine: Machine, key: Key) -> Recipe:

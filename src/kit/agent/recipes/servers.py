@@ -108,7 +108,7 @@ def haproxy(machine: Machine, key: Key) -> Recipe:
     return Recipe(
         "haproxy",
         PROVIDER,
-        "HAProxy 3.0 and pkcs11-provider 1.0 on Debian 13",
+        "",
         (
             *_too_old(machine),
             *pieces.missing(machine, "haproxy", "pkcs11-provider", "p11-kit-client"),
@@ -133,7 +133,8 @@ def haproxy(machine: Machine, key: Key) -> Recipe:
         ),
         (
             "Its workers connect from their chroot, hence the bind mount; root and haproxy need the socket.",
-            "With a key in the certificate's own file, or through p11-kit-proxy.so, HAProxy 3.0 crashes.",
+            "HAProxy 3.0 with p11-kit 0.25 (Debian 13) was seen to serve so, and to crash as it loads a key.",
+            "Try 'haproxy -c' in the same environment, and let nginx serve TLS where it crashes.",
         ),
     )
 
