@@ -59,6 +59,7 @@ class Provided:
     def environment(self) -> dict[str, str]:
         configuration = self.token.directory / "openssl.cnf"
         configuration.write_text(_OPENSSL_CONF.format(provider=provider(), module=module()))
+        configuration.chmod(0o644)
         return {**self.token.environment, "OPENSSL_CONF": str(configuration)}
 
     def run(self, *words: str, status: int = 0) -> str:
@@ -164,7 +165,6 @@ def test_nginx_s_workers_are_another_user() -> None:
     with serving_token([Rule("web", "p256", ("tls-server",), peers)], "0660", WORKERS_USER) as token:
         provided = Provided(token)
         nginx = provided.nginx(f"user {WORKERS_USER};")
-        (token.directory / "openssl.cnf").chmod(0o644)
         with running(provided, nginx):
             for version in VERSIONS:
                 assert "served by web" in fetch(nginx, "web", version)
