@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from kit.agent.channels import messages
@@ -18,6 +19,9 @@ from kit.core.errors import ProtocolError
 
 _UCRED = struct.Struct("iII")
 _ROOT = 0
+# Clients of a user on the way to the agent, and those that left meanwhile: the kernel lets no more of them be so
+# than a process may have open (ETOOMANYREFS). As many as a user may have connected.
+_UNDER_WAY_LIMIT = 128
 # A flood of bad clients is told of, and not one by one.
 _NOTES = 20
 # Does a key concern the client, and its connection to a worker, if one has room.
@@ -29,7 +33,8 @@ class Patron:
 
     def __init__(self, channel: Channel) -> None:
         self._channel: Channel | None = channel
-        self._pending: dict[int, tuple[Introduced, Callable[[], None]]] = {}
+        self._pending: dict[int, tuple[int, Introduced, Callable[[], None]]] = {}
+        self._under_way: Counter[int] = Counter()
         self._last = self._notes = 0
         self._told = -1
         self.clients: Callable[[], int] = lambda: 0
@@ -59,14 +64,19 @@ class Patron:
         if self._notes <= _NOTES:
             self._say(messages.Noted(event, uid, pid, why))
 
-    def introduce(self, client: socket.socket, then: Introduced, absent: Callable[[], None]) -> bool:
+    def introduce(
+        self, client: socket.socket, uid: int, then: Introduced, absent: Callable[[], None]
+    ) -> bool:
         """Have a client connected with a worker: `then`, or `absent` where the agent goes before it answers.
-        False where there is no agent, and then neither is called.
+        False where there is no agent or no way to it now, and then neither is called.
         """
+        if self._under_way[uid] >= _UNDER_WAY_LIMIT:
+            return False
         self._last = (self._last + 1) % 2**32
         self._say(messages.Introduce(self._last), [client.fileno()])
         if self._channel:
-            self._pending[self._last] = (then, absent)
+            self._pending[self._last] = (uid, then, absent)
+            self._under_way[uid] += 1
         return self.here
 
     def read(self) -> None:
@@ -92,7 +102,8 @@ class Patron:
         """Tell whoever waits for an agent that is gone."""
         if not self._channel:
             pending, self._pending = self._pending, {}
-            for _, absent in pending.values():
+            self._under_way.clear()
+            for _, _, absent in pending.values():
                 absent()
 
     def _attend(self) -> None:
@@ -115,8 +126,10 @@ class Patron:
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         message = messages.parse(data)
         if isinstance(message, messages.Introduced):
-            then, _ = self._pending.pop(message.number, (None, None))
-            if then:
+            pending = self._pending.pop(message.number, None)
+            if pending:
+                uid, then, _ = pending
+                self._under_way -= Counter([uid])
                 then(message.admitted, sockets.pop() if sockets else None)
         elif isinstance(message, messages.Alive):
             self._attend()

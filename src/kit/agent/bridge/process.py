@@ -12,11 +12,13 @@ import select
 import signal
 from typing import NoReturn
 
+from kit.agent.bridge.customer import Patience
 from kit.agent.bridge.patron import Patron
 from kit.agent.bridge.server import Bridge
 from kit.agent.channels.channel import adopt
 from kit.agent.channels.messages import Noted, encode
 from kit.agent.fault import place
+from kit.agent.startup import Limits
 from kit.core.process import close_others, name_process
 from kit.core.sandbox.confine import confine, seal
 from kit.core.sandbox.plan import Plan
@@ -25,7 +27,7 @@ from kit.core.sandbox.plan import Plan
 _DESCRIPTORS_BESIDE_CLIENTS, _CLIENTS_LIMIT = 32, 512
 
 
-def run(lasting: tuple[int, ...], supervisor: int, plan: Plan) -> NoReturn:
+def run(lasting: tuple[int, ...], supervisor: int, plan: Plan, limits: Limits) -> NoReturn:
     """Serve with what it listens on (`Rendezvous.descriptors`); the process ends here."""
     status = 1
     channel = None
@@ -43,7 +45,7 @@ def run(lasting: tuple[int, ...], supervisor: int, plan: Plan) -> NoReturn:
         gc.collect()
         gc.freeze()
         limit = min(_CLIENTS_LIMIT, (plan.descriptors - _DESCRIPTORS_BESIDE_CLIENTS) // 2)
-        Bridge(epoll, lasting, Patron(channel), limit).run()
+        Bridge(epoll, lasting, Patron(channel), limit, Patience.within(limits)).run()
         status = 0
     except Exception as error:  # noqa: BLE001 - the process ends here; the error's text may hold content
         if channel:

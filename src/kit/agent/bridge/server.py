@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from kit.agent.bridge.customer import Closed, Customer
+from kit.agent.bridge.customer import Closed, Customer, Patience
 from kit.agent.bridge.link import Gone, Link
 from kit.agent.bridge.patron import Patron
 from kit.agent.extension import (
@@ -47,13 +47,15 @@ _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Bridge:
     """Serves until there is neither an agent nor a program."""
 
-    def __init__(self, epoll: select.epoll, lasting: Sequence[int], patron: Patron, limit: int) -> None:
+    def __init__(
+        self, epoll: select.epoll, lasting: Sequence[int], patron: Patron, limit: int, patience: Patience
+    ) -> None:
         """`lasting`: the programs' socket and its lock, the agents' socket and its lock."""
         self._epoll, self._lasting, self._patron = epoll, tuple(lasting), patron
         self._programs, self._agents = socket.socket(fileno=lasting[0]), socket.socket(fileno=lasting[2])
         patron.clients = lambda: len(self._customers)
         self._applicant: socket.socket | None = None
-        self._limit, self._share = limit, max(1, limit // _SHARE)
+        self._limit, self._share, self._patience = limit, max(1, limit // _SHARE), patience
         self._sources: dict[int, Callable[[int], None]] = {}
         self._customers: set[Customer] = set()
         self._users: Counter[int] = Counter()
@@ -158,7 +160,7 @@ class Bridge:
 
     def _welcome(self, program: socket.socket) -> None:
         try:
-            customer = Customer(program, Conversation())
+            customer = Customer(program, Conversation(), self._patience)
         except OSError:
             program.close()
             return
@@ -169,6 +171,7 @@ class Bridge:
         self._customers.add(customer)
         self._users[customer.uid] += 1
         customer.interest = _READ
+        self._timed.add(customer)
         self._watch(program.fileno(), partial(self._ready, customer))
 
     def _ready(self, customer: Customer, events: int) -> None:
@@ -182,13 +185,14 @@ class Bridge:
 
     def _go_on(self, customer: Customer) -> None:
         """As far as it goes: questions to the agent, answers out."""
-        while not customer.waiting:
-            customer.converse()
-            if not customer.ask:
-                break
-            if not self._ask(customer):
-                customer.take(customer.ask.finish(None))
         customer.flush()
+        while not customer.waiting and not customer.writing:
+            more = customer.converse()
+            if customer.ask and not self._ask(customer):
+                customer.take(customer.ask.finish(None))
+            customer.flush()
+            if not more:
+                break
         self._await(customer)
 
     def _await(self, customer: Customer) -> None:
@@ -259,6 +263,7 @@ class Bridge:
                 return True
         customer.waiting = self._patron.introduce(
             customer.socket,
+            customer.uid,
             lambda admitted, connected: self._introduced(customer, admitted, connected),
             lambda: self._guard(customer, partial(self._answer, customer, None)),
         )

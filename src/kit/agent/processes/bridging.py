@@ -26,6 +26,7 @@ from kit.agent.processes.door import Busy, Door, Stranger
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.rendezvous import Rendezvous, make, take_over
 from kit.agent.processes.restarts import Restarts
+from kit.agent.startup import Limits
 from kit.core.errors import ProtocolError
 from kit.core.sandbox.plan import Plan
 
@@ -46,8 +47,10 @@ class Bridged:
 class Bridge:
     """Where it is met, and how to have another one there."""
 
-    def __init__(self, rendezvous: Rendezvous, plan: Plan, first: Bridged | None = None) -> None:
-        self.rendezvous, self._plan = rendezvous, plan
+    def __init__(
+        self, rendezvous: Rendezvous, plan: Plan, limits: Limits, first: Bridged | None = None
+    ) -> None:
+        self.rendezvous, self._plan, self._limits = rendezvous, plan, limits
         self.lives_on = first is not None  # without this agent, as far as is known
         self.first = first or self.fork()
 
@@ -56,7 +59,7 @@ class Bridge:
         ours, theirs = pair()
         pid = os.fork()
         if not pid:
-            run(self.rendezvous.descriptors, theirs.detach(), self._plan)
+            run(self.rendezvous.descriptors, theirs.detach(), self._plan, self._limits)
         theirs.close()
         return Bridged(Channel(ours), pid)
 
@@ -68,14 +71,14 @@ class Bridge:
             self.rendezvous.close()
 
 
-def find_or_fork(place: Place, plan: Plan) -> Bridge:
+def find_or_fork(place: Place, plan: Plan, limits: Limits) -> Bridge:
     """The bridge that is there already, or a new one."""
     found = take_over(place)
     if found:
-        return Bridge(found[0], plan, Bridged(found[1]))
+        return Bridge(found[0], plan, limits, Bridged(found[1]))
     rendezvous = make(place)
     try:
-        return Bridge(rendezvous, plan)
+        return Bridge(rendezvous, plan, limits)
     except BaseException:
         rendezvous.close()
         raise
@@ -136,19 +139,21 @@ class Bridging:
             self._lose()
 
     def _hear(self, data: memoryview, descriptors: list[int]) -> None:
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket(fileno=each)) for each in descriptors]
+        try:
             message = messages.parse(data)
-            if isinstance(message, messages.Attending):
+            if isinstance(message, messages.Introduce) and len(descriptors) == 1:
+                self._introduce(message.number, _program(descriptors.pop(), self._bridge.rendezvous.path))
+            elif isinstance(message, messages.Attending):
                 self._heed(message)
-            elif isinstance(message, messages.Introduce) and sockets:
-                self._introduce(message.number, sockets[0].dup())
             elif isinstance(message, messages.Noted):
                 self._log.event(
                     f"bridge-{_word(message.event)}", uid=message.uid, pid=message.pid, why=message.why
                 )
             else:
                 raise ProtocolError("a bridge says what only others say")
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def _heed(self, message: messages.Attending) -> None:
         self._silent, self._attended = False, True
@@ -162,6 +167,8 @@ class Bridging:
             link = self._door.introduce(client)
         except Stranger:
             self._say(messages.Introduced(number, False))
+        except OSError:  # no descriptor left
+            self._say(messages.Introduced(number, True))
         except Busy:
             if len(self._waiting) < _WAITING_LIMIT and not self._door.closed:
                 self._waiting.append((number, client))
@@ -221,6 +228,24 @@ class Bridging:
             self._bridged = None
         if left:
             left()
+
+
+def _program(descriptor: int, path: str) -> socket.socket:
+    """The socket of a program that came to this path; raises ProtocolError for anything else.
+
+    A bridge in an attacker's hands has others that the kernel would call root's: the one that it listens on,
+    the one that it has from this process.
+    """
+    try:
+        client = socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise ProtocolError("a bridge introduces what is no socket") from None
+    listens = client.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if client.family != socket.AF_UNIX or listens or client.getsockname() != path:
+        client.close()
+        raise ProtocolError("a bridge introduces what is no program of its own")
+    return client
 
 
 def _word(event: str) -> str:

@@ -107,7 +107,7 @@ def _bridge(asked: Configuration, file: File, settings: Settings, path: str) -> 
     """Found or forked before this process gives up root, for programs that speak PKCS#11."""
     where = place(asked, file) if not asked.listening else _given(path)
     there = bridge_place(asked, file, where)
-    return find_or_fork(there, settings.plan) if there else None
+    return find_or_fork(there, settings.plan, settings.limits) if there else None
 
 
 def _given(path: str) -> Place:
