@@ -19,8 +19,8 @@ from kit.core.errors import ProtocolError
 
 _UCRED = struct.Struct("iII")
 _ROOT = 0
-# Clients of a user on the way to the agent, and those that left meanwhile: the kernel lets no more of them be so
-# than a process may have open (ETOOMANYREFS). As many as a user may have connected.
+# Clients of a user on the way to the agent, also those that left meanwhile. The kernel lets no more be under
+# way than a process may have open (ETOOMANYREFS); these are as many as a user may have connected.
 _UNDER_WAY_LIMIT = 128
 # A flood of bad clients is told of, and not one by one.
 _NOTES = 20
