@@ -12,7 +12,10 @@ from tests.system.provider_process import environment
 # An interpreter with OpenSSL built in, or an older one, as far as kit can tell.
 ABSENCES = {
     "built in": ("import _ssl; del _ssl.__file__", "its OpenSSL is built in and hidden"),
-    "no symbols": ("import _ssl, _json; _ssl.__file__ = _json.__file__", "its OpenSSL shows no symbols"),
+    "no symbols": (
+        "import _ssl, _cffi_backend; _ssl.__file__ = _cffi_backend.__file__",
+        "its OpenSSL shows no symbols",
+    ),
     "no file": ("import _ssl; _ssl.__file__ = '/nowhere'", "its OpenSSL shows no symbols"),
     "another one": ("import ssl; ssl.OPENSSL_VERSION_NUMBER += 16", "another OpenSSL stands before"),
     "too old": (
