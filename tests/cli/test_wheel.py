@@ -18,6 +18,7 @@ SHARED = {
     "share/man/man5/kit-agent.toml.5",
     "share/man/man5/kit-agent-audit.5",
     "share/man/man5/kit-eeg.5",
+    "share/man/man7/kit-agent-pkcs11.7",
     "share/man/man7/kit-agent-protocol.7",
     "share/man/man7/kit-agent-security.7",
     "share/man/man8/kit-agent.8",
