@@ -27,13 +27,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kit.core.process import die_with_parent
 from kit.core.sandbox import linux
-from kit.core.sandbox.confine import confine, restrain, seal
+from kit.core.sandbox.confine import confine, isolate, restrain, seal
 from kit.core.sandbox.plan import Level, Plan, User
 from tests.core import service
 from tests.core.attacks import ATTACKS, FROM_OUTSIDE, WORKER_ATTACKS, Attack, Scene
 
 _PR_SET_CHILD_SUBREAPER = 36
-FREE, ZYGOTE, WORKER = "free", "zygote", "worker"
+FREE, ZYGOTE, WORKER, CALLER = "free", "zygote", "worker", "caller"
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,9 @@ def _as_zygote(setting: Setting, parent: int, writing: int, task: Callable[[], s
     if setting.late:
         restrain(setting.plan, setting.kernel)
     die_with_parent(parent)
+    if setting.role == CALLER:
+        isolate(setting.plan, setting.kernel)
+        return task()
     confine(setting.plan, setting.kernel)
     if setting.role == ZYGOTE:
         return task()
@@ -212,6 +215,8 @@ def _measures(setting: Setting) -> list[dict[str, str]] | str:
     """All of them, or why there are none."""
 
     def all_of_them() -> str:
+        if setting.role == CALLER:
+            return json.dumps([asdict(measure) for measure in isolate(setting.plan, setting.kernel)])
         found = [*confine(setting.plan, setting.kernel)]
         if setting.role == WORKER:
             found += seal(setting.plan, setting.kernel)

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from tests.core.attacks import ATTACKS, DEADLY, HARMLESS, WORKER_ATTACKS
-from tests.core.confined import FREE, WORKER, ZYGOTE, Setting
+from tests.core.confined import CALLER, FREE, WORKER, ZYGOTE, Setting
 from tests.core.sandbox_settings import NOBODY, PLAIN, ask, every, needs_root
 from tests.peers import forbidden
 
@@ -50,6 +50,18 @@ def test_no_attack_succeeds(setting: Setting) -> None:
 def test_what_only_an_attacker_calls_ends_the_process(setting: Setting) -> None:
     found = _attacked(setting)
     assert {name for name, how in found.items() if how == "SIGSYS"} == DEADLY
+
+
+# What a caller is for; what it keeps: a log that may be a file, and a root directory, of which can be seen
+# whether a file is there, not what is in it.
+_CALLERS = {"unix", "write to an inherited file", "stat with an empty path's flag"}
+
+
+@pytest.mark.parametrize("setting", every(CALLER))
+def test_a_caller_reaches_sockets_in_the_file_system_and_nothing_else(setting: Setting) -> None:
+    found = _attacked(setting)
+    succeeded = {name for name, how in found.items() if how not in _REFUSED | _NOBODY_THERE}
+    assert succeeded == _CALLERS | (HARMLESS if setting.level == "compat" else set()), found
 
 
 @needs_root

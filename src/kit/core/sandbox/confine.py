@@ -1,7 +1,8 @@
 """The check-lists by which the agent's processes give up what they do not need, each for its role.
 
 The supervisor calls `restrain`; before it, it forks the zygote, which calls `confine` while everything is
-imported and no key is loaded; each worker forked from that calls `seal`. The order inside is not free: a user
+imported and no key is loaded; each worker forked from that calls `seal`. A process without keys that speaks
+to an agent for another program calls `isolate`. The order inside is not free: a user
 namespace wants a dumpable process, dropping capabilities wants root, Landlock and seccomp want that no new
 privileges can be had, and after the last filter nothing of all this can be called.
 
@@ -64,6 +65,11 @@ def seal(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
     return tuple(openbsd.seal(plan) if _OPENBSD else _sealed(plan, kernel))
 
 
+def isolate(plan: Plan, kernel: Kernel = linux.call) -> tuple[Measure, ...]:
+    """A caller's: nothing is left but its descriptors and connections to Unix sockets. In its only thread."""
+    return tuple(openbsd.isolate(plan) if _OPENBSD else _isolated(plan, kernel))
+
+
 def _restrained(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
     os.umask(0o077)
     yield no_core_dumps()
@@ -103,6 +109,27 @@ def _confined(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
     yield no_executable_memory(kernel)
     yield attempt("landlock", lambda: landlock.restrict(kernel))
     yield attempt("system calls", lambda: seccomp.restrict(Role.ZYGOTE, plan.level, kernel))
+
+
+def _isolated(plan: Plan, kernel: Kernel) -> Iterator[Measure]:
+    """Its root directory stays: an agent that starts again may make the socket's directory anew. So does the
+    size that files may have: what it logs to may be one.
+    """
+    os.umask(0o077)
+    yield no_core_dumps()
+    yield attempt("descriptor limit", lambda: limits.descriptors(plan.descriptors))
+    time.tzset()  # as above
+    yield attempt("namespaces", lambda: namespaces.leave(kernel))
+    undumpable(kernel)
+    yield attempt("bounding set", lambda: _no_bounding_set(kernel))
+    yield users.change(plan.user, kernel)
+    yield attempt("capabilities", lambda: _keep(kernel, 0))
+    yield undumpable(kernel)
+    yield no_new_privileges(kernel)
+    yield attempt("process limit", limits.processes)
+    yield no_executable_memory(kernel)
+    yield attempt("landlock", lambda: landlock.restrict(kernel))
+    yield attempt("system calls", lambda: seccomp.restrict(Role.CALLER, plan.level, kernel))
 
 
 def _sealed(plan: Plan, kernel: Kernel) -> Iterator[Measure]:

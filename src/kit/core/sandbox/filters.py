@@ -2,6 +2,7 @@
 
 Two filters lie on top of each other. The zygote's is put on before its first key, and lets it fork, reap and
 kill its children and put on one filter more. The worker's is put on after the fork, and takes all that away.
+A caller, which has no keys and asks an agent, has the worker's calls and those that reach a Unix socket.
 
 What is not named gets EPERM in a strict filter, so that a C library's new attempt is an error and not the
 end of the service; a file is "not permitted", which Python's tracebacks and time zones take for an answer; a
@@ -28,6 +29,7 @@ LAST_KNOWN = 462
 class Role(Enum):
     ZYGOTE = auto()
     WORKER = auto()
+    CALLER = auto()
 
 
 class Relation(Enum):
@@ -146,13 +148,14 @@ _PROT_EXEC, _AT_EMPTY_PATH = 0x4, 0x1000
 # is what fork(3) gives; without CLONE_VM it makes no thread, and there is no namespace among them.
 _FORK_FLAGS = 0x00100000 | 0x00200000 | 0x01000000 | 0xFF
 _NEGATIVE = 0x80000000
+_AF_UNIX = 1
 _SIGNALS = (0, 9, 15)  # is it there, SIGKILL, SIGTERM
 _SET_MODE_FILTER, _THREADS_TOO = 1, 1
 
 
 def policy(role: Role, level: Level, family: Family) -> Policy:
     """The filter's tables for this role; a level of OFF has none."""
-    special = _zygote(family) if role is Role.ZYGOTE else _worker(family)
+    special = {Role.ZYGOTE: _zygote, Role.WORKER: _worker, Role.CALLER: _caller}[role](family)
     more = (Rule(_FORKING, ALLOW),) if role is Role.ZYGOTE else ()
     shared = (*special, *_checked(), *more, Rule(_SERVING, ALLOW), Rule(_DEADLY, KILL))
     if level is Level.STRICT:
@@ -182,6 +185,15 @@ def _worker(family: Family) -> tuple[Rule, ...]:
         Rule(("tgkill", "tkill"), ALLOW, (_one_of(0, family.pid),)),
         Rule(("prlimit64",), ALLOW, (_one_of(0, 0), Check(2, Relation.NULL))),
         Rule(("clone", "fork", "vfork", "kill", "seccomp"), EPERM),
+    )
+
+
+def _caller(family: Family) -> tuple[Rule, ...]:
+    """A worker that may connect to Unix sockets, of which it can reach those in the file system."""
+    return (
+        Rule(("socket",), ALLOW, (_one_of(0, _AF_UNIX),)),
+        Rule(("connect",), ALLOW),
+        *_worker(family),
     )
 
 

@@ -2,7 +2,7 @@
 
 A violation is not an error but the end of the process (SIGABRT). pledge's promises are groups of system
 calls; what a process has promised it can only narrow. Not given: "sendfd" (the supervisor, which is not
-pledged, sends the descriptors), "unix" (nobody accepts or connects), "prot_exec".
+pledged, sends the descriptors), "prot_exec", and but to a caller "unix".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kit.core.sandbox import limits, namespaces, users
 from kit.core.sandbox.plan import Level, Plan
 
 # "proc" is fork, kill and setrlimit; waiting for children is "stdio".
-_ZYGOTE, _WORKER = "stdio recvfd proc", "stdio recvfd"
+_ZYGOTE, _WORKER, _CALLER = "stdio recvfd proc", "stdio recvfd", "stdio recvfd unix"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,6 +43,15 @@ def confine(plan: Plan) -> Iterator[Measure]:
 def seal(plan: Plan) -> Iterator[Measure]:
     """The worker's."""
     yield from _promised(plan, _WORKER)
+
+
+def isolate(plan: Plan) -> Iterator[Measure]:
+    """The caller's: what it does not promise, "rpath" above all, is every file but the sockets."""
+    os.umask(0o077)
+    yield no_core_dumps()
+    yield attempt("descriptor limit", lambda: limits.descriptors(plan.descriptors))
+    yield users.change(plan.user, _without_capabilities)
+    yield from _promised(plan, _CALLER)
 
 
 def _promised(plan: Plan, promises: str) -> Iterator[Measure]:

@@ -16,11 +16,12 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """An account, looked up while that was possible."""
+    """An account, looked up while that was possible; of its further groups those that the process keeps."""
 
     uid: int
     gid: int
     name: str
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

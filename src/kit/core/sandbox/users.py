@@ -21,7 +21,7 @@ def change(user: User | None, kernel: Kernel, kept: int = 0) -> Measure:
         return _stay(user)
     if user is None:
         return Measure(_NAME, UNAVAILABLE, "no user was named: it stays root")
-    if not user.uid or not user.gid:
+    if not user.uid or not user.gid or not all(user.groups):
         raise NotPermitted(f"the user {user.name!r} has rights of root", hint="name an account of its own")
     try:
         _become(user, kernel, kept)
@@ -44,7 +44,7 @@ def _stay(user: User | None) -> Measure:
 def _become(user: User, kernel: Kernel, kept: int) -> None:
     parent, signal = os.getppid(), _death_signal(kernel)
     prctl(kernel, linux.PR_SET_KEEPCAPS, int(bool(kept)))
-    os.setgroups([])
+    os.setgroups(user.groups)
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
     capabilities.keep(kernel, kept & capabilities.held(kernel).permitted)
@@ -66,7 +66,8 @@ def _verify(user: User, kernel: Kernel, kept: int) -> None:
     )
     left = capabilities.held(kernel)
     regained = any(_works(way) for way in ways)
-    if regained or not _is(user) or os.getgroups() or (left.permitted | left.inheritable) & ~kept:
+    groups = set(os.getgroups()) - {*user.groups}
+    if regained or not _is(user) or groups or (left.permitted | left.inheritable) & ~kept:
         raise NotPermitted(f"the process did not give up root's rights for those of {user.name!r}")
 
 
