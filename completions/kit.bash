@@ -39,7 +39,7 @@ _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
 # The value of an option; fails for an option without one.
 _kit_value() {
     case $1 in
-        --ca | --cert | --config | --link | --log | --output | -o | --socket | -s | --truth) _kit_files ;;
+        --ca | --cert | --config | --link | --log | --make-dummy | --output | -o | --socket | -s | --truth) _kit_files ;;
         --key)
             if [[ $command == "agent seal" || $command == "agent open" ]]; then
                 _kit_words "$(_kit_keys)"
@@ -121,7 +121,7 @@ _kit() {
         "") options="--version" word="agent eeg tls" ;;
         agent)
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
-            word+=" start status stop top unlock"
+            word+=" smtpd start status stop top unlock"
             ;;
         eeg) word="convert doctor ports read simulate stats" ;;
         tls) word="bench probe run serve" ;;
@@ -142,6 +142,7 @@ _kit() {
         "agent reload") options="--socket -s --json" word= ;;
         "agent remove") options="--all --socket -s" word=key ;;
         "agent selfsign") options="--subject --dns --ip --days --output -o --socket -s" word=key ;;
+        "agent smtpd") options="--check --make-dummy --user --socket -s --json" word= ;;
         "agent start")
             options="--key --allow --lifetime --passphrase-fd --foreground --log --csh -c --socket -s --json"
             options+=" --config --user --workers --sandbox --audit --audit-strict --pkcs11 --wipe-memory" word=

@@ -67,6 +67,7 @@ complete -c kit -n '__kit_is agent' -a lock -d 'Lock the agent with a passphrase
 complete -c kit -n '__kit_is agent' -a metrics -d 'Print counters as OpenMetrics'
 complete -c kit -n '__kit_is agent' -a open -d 'Open an encrypted queue file'
 complete -c kit -n '__kit_is agent' -a public -d 'Print a public key'
+complete -c kit -n '__kit_is agent' -a smtpd -d 'Start OpenSMTPD with its keys in the agent'
 complete -c kit -n '__kit_is agent' -a recipe -d 'Tell how a program gets its key from the agent'
 complete -c kit -n '__kit_is agent' -a reload -d 'Read configuration and key files again'
 complete -c kit -n '__kit_is agent' -a remove -d 'Forget keys'
@@ -93,14 +94,14 @@ complete -c kit -n '__kit_is tls' -a serve -d 'Serve test handshakes'
 # What several commands take.
 set -l of_agent 'agent add' 'agent csr' 'agent generate' 'agent handle' 'agent list' 'agent lock' 'agent metrics' \
     'agent open' 'agent public' 'agent recipe' 'agent reload' 'agent remove' 'agent seal' 'agent selfsign' \
-    'agent start' 'agent status' 'agent stop' 'agent top' 'agent unlock'
+    'agent smtpd' 'agent start' 'agent status' 'agent stop' 'agent top' 'agent unlock'
 function __kit_takes
     __kit_before_program; and __kit_is $argv
 end
 set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
-    'agent recipe' 'agent reload' 'agent start' 'agent status' 'agent top' \
+    'agent recipe' 'agent reload' 'agent smtpd' 'agent start' 'agent status' 'agent top' \
     'eeg convert' 'eeg doctor' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
@@ -134,6 +135,9 @@ complete -c kit -n "__kit_takes 'agent open'" -l key -x -a '(__kit_keys)' -d 'Tr
 complete -c kit -n "__kit_takes 'agent seal'" -l key -x -a '(__kit_keys)' -d 'Seal with this key'
 complete -c kit -n "__kit_takes 'agent remove'" -l all -d 'Remove every key'
 complete -c kit -n "__kit_takes 'agent selfsign'" -l days -x -d 'How long it is valid'
+complete -c kit -n "__kit_takes 'agent smtpd'" -l check -d 'Start nothing; tell what is there'
+complete -c kit -n "__kit_takes 'agent smtpd'" -l make-dummy -rF -d 'Write the key file that smtpd is to read'
+complete -c kit -n "__kit_takes 'agent smtpd'" -l user -x -a '(__fish_complete_users)' -d 'Who asks the agent'
 complete -c kit -n "__kit_takes 'agent start'" -l key -x -a '(__kit_named_files)' -d 'Add this key'
 complete -c kit -n "__kit_takes 'agent start'" -l foreground -d 'Stay, and log to standard error'
 complete -c kit -n "__kit_takes 'agent start'" -l log -rF -d 'Append the log to this file'

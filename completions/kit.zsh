@@ -63,6 +63,7 @@ _kit_agent() {
         'open:open an encrypted queue file'
         'public:print a public key'
         'recipe:tell how a program gets its key from the agent'
+        'smtpd:start OpenSMTPD with its keys in the agent'
         'reload:read configuration and key files again'
         'remove:forget keys'
         'seal:encrypt a file as smtpd encrypts its queue'
@@ -108,6 +109,12 @@ _kit_agent() {
         seal) _arguments $help '--key[seal with this key]:key:_kit_keys' $output $socket '1:file:_files' ;;
         selfsign)
             _arguments $help $names '--days[how long it is valid]:days' $output $socket '1:key:_kit_keys'
+            ;;
+        smtpd)
+            _arguments -S $help $socket $json '--check[start nothing, tell what is there]' \
+                '--make-dummy[write the key file that smtpd is to read]:file:_files' \
+                '--user[who asks the agent]:user:_users' \
+                '(-)1:smtpd: _command_names -e' '*::arguments: _normal'
             ;;
         start)
             _arguments -S $help $allow $lifetime $passphrase $socket $json \

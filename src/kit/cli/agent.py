@@ -18,6 +18,7 @@ from kit.cli.agent_options import (
     running_options,
 )
 from kit.cli.agent_recipe import recipe
+from kit.cli.agent_smtpd import smtpd
 from kit.cli.agent_top import top
 from kit.cli.agent_views import show_reload, show_status
 from kit.cli.options import json_option, socket_option
@@ -125,5 +126,5 @@ def unlock(passphrase_fd: int | None, socket: str | None) -> None:
                 raise NegativeAnswer("the passphrase does not unlock the agent")
 
 
-for _command in (check_config, metrics, recipe, top, *agent_keys.COMMANDS, *agent_queue.COMMANDS):
+for _command in (check_config, metrics, recipe, smtpd, top, *agent_keys.COMMANDS, *agent_queue.COMMANDS):
     agent.add_command(_command)

@@ -49,7 +49,7 @@ class Channel:
             return False
         except ConnectionError:
             raise ChannelClosed from None
-        descriptors = _descriptors(extra)
+        descriptors = descriptors_in(extra)
         if not size:
             raise ChannelClosed
         try:
@@ -96,7 +96,8 @@ def adopt(descriptor: int) -> Channel:
     return Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, descriptor))
 
 
-def _descriptors(extra: Sequence[tuple[int, int, bytes]]) -> list[int]:
+def descriptors_in(extra: Sequence[tuple[int, int, bytes]]) -> list[int]:
+    """Those that came along as ancillary data."""
     found = array.array("i")
     for level, kind, data in extra:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
