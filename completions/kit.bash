@@ -34,7 +34,7 @@ _kit_source() {
 
 _kit_purposes="tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt queue"
 _kit_formats="eegreader csv tsv ndjson raw table"
-_kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519"
+_kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519 ml-dsa-44 ml-dsa-65 ml-dsa-87"
 
 # The value of an option; fails for an option without one.
 _kit_value() {

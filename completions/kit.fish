@@ -45,7 +45,7 @@ function __kit_ports
 end
 
 set -l purposes 'tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt queue'
-set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519'
+set -l types 'rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519 ml-dsa-44 ml-dsa-65 ml-dsa-87'
 
 # Files where a command takes files, and nowhere else.
 complete -c kit -n __kit_before_program -f

@@ -85,7 +85,7 @@ _kit_agent() {
         csr) _arguments $help $names $output $socket '1:key:_kit_keys' ;;
         generate)
             _arguments $help $allow $lifetime $socket $json '1:name' \
-                '--type[the type of the key]:type:(rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519)'
+                '--type[the type of the key]:type:(rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519 ml-dsa-44 ml-dsa-65 ml-dsa-87)'
             ;;
         handle)
             _arguments $help '--any-agent[leave the socket out]' '--format[the form]:form:(kit pkcs11-uri)' \

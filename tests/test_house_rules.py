@@ -33,6 +33,7 @@ LIBRARIES = {
     "_cffi_backend": ("kit.agent.provider", "kit.agent.bare_rsa"),
     "cryptography": (
         "kit.agent.public",
+        "kit.agent.mldsa",
         "kit.agent.keeper",
         "kit.agent.decrypter",
         "kit.agent.keys",
@@ -76,6 +77,7 @@ PURE = (
     "kit.agent.pkcs11_uri",
     "kit.agent.processes.restarts",
     "kit.agent.pss",
+    "kit.agent.mldsa",
     "kit.agent.public",
     "kit.agent.queue.format",
     "kit.agent.queue.messages",

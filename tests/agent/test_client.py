@@ -80,7 +80,7 @@ def test_no_agent_is_unavailable_with_a_way_out(short_tmp: Path) -> None:
 
 def test_a_key_is_found_by_name_fingerprint_and_id(client: AgentClient) -> None:
     key = client.generate("web", "p-256")
-    for wanted in ("web", fingerprint(key.ssh_blob), key_id(key.spki).hex()):
+    for wanted in ("web", fingerprint(key.ssh_blob, key.spki), key_id(key.spki).hex()):
         assert client.find(wanted).spki == key.spki
     with pytest.raises(UnknownKey, match="'mail'"):
         client.find("mail")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kit.agent import forms
 from kit.agent.public import describe
+from kit.core.errors import UsageError
+from tests.agent.samples import public_key
 from tests.peers import needs
 
 KEYS = [
@@ -37,6 +41,14 @@ def test_ssh_keygen_reads_the_line_and_agrees_on_the_fingerprint(
         timeout=30,
     )
     assert shown.stdout.split()[1] == public.fingerprint
+
+
+def test_a_key_that_ssh_does_not_have_has_another_kind_of_fingerprint_and_no_line() -> None:
+    public = public_key("ml-dsa-65")
+    digest = base64.b64encode(hashlib.sha256(public.spki).digest()).decode().rstrip("=")
+    assert public.fingerprint == f"SPKI-SHA256:{digest}"
+    with pytest.raises(UsageError, match="SSH has no keys of this type"):
+        forms.ssh_line(public.ssh_blob, "web")
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: describe(key).kind)

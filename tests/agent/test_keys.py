@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -37,7 +37,11 @@ LOCAL = {
     "p-384": ec.generate_private_key(ec.SECP384R1()),
     "p-521": ec.generate_private_key(ec.SECP521R1()),
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    "ml-dsa-44": mldsa.MLDSA44PrivateKey.generate(),
+    "ml-dsa-65": mldsa.MLDSA65PrivateKey.generate(),
+    "ml-dsa-87": mldsa.MLDSA87PrivateKey.generate(),
 }
+WITHOUT_HASH = ("ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
 SHA2 = [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()]
 HASHES = {algorithm.name: algorithm for algorithm in SHA2}
 DATA = b"what is to be signed" * 10
@@ -58,7 +62,7 @@ class LocalSigner:
 
     def sign(self, key_id: bytes, scheme_code: int, content: bytes, purpose: str = "") -> bytes:
         key, scheme = self.keys[key_id], SCHEMES[scheme_code]
-        if isinstance(key, ed25519.Ed25519PrivateKey):
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             return self.spoil(key.sign(content))
         algorithm = HASHES[scheme.hash_name]
         if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -78,16 +82,18 @@ def agent_key(name: str, signer: LocalSigner | None = None):  # type: ignore[no-
     return private_key(signer or LocalSigner(), Record(name, spki))
 
 
-RSA, EC, ED = agent_key("rsa"), agent_key("p-256"), agent_key("ed25519")
+RSA, EC, ED, ML = agent_key("rsa"), agent_key("p-256"), agent_key("ed25519"), agent_key("ml-dsa-65")
 
 
 def test_they_are_what_cryptography_takes_for_private_keys() -> None:
     assert isinstance(RSA, rsa.RSAPrivateKey) and isinstance(RSA, AgentRSAPrivateKey)
     assert isinstance(EC, ec.EllipticCurvePrivateKey) and isinstance(EC, AgentEllipticCurvePrivateKey)
     assert isinstance(ED, ed25519.Ed25519PrivateKey) and isinstance(ED, AgentEd25519PrivateKey)
+    assert isinstance(ML, mldsa.MLDSA65PrivateKey) and not isinstance(ML, mldsa.MLDSA44PrivateKey)
     assert (RSA.key_size, EC.key_size, EC.curve.name) == (2048, 256, "secp256r1")
     assert RSA.public_key() == LOCAL["rsa"].public_key()
     assert repr(EC) == "<AgentEllipticCurvePrivateKey 'p-256'>"
+    assert repr(ML) == "<AgentMLDSA65PrivateKey 'ml-dsa-65'>"
 
 
 @pytest.mark.parametrize("algorithm", SHA2, ids=lambda a: a.name)
@@ -109,6 +115,12 @@ def test_ecdsa_signs_with_any_sha2(name: str, algorithm: hashes.HashAlgorithm) -
 def test_every_buffer_can_be_signed() -> None:
     for data in (DATA, bytearray(DATA), memoryview(DATA)):
         LOCAL["ed25519"].public_key().verify(ED.sign(data), DATA)
+
+
+@pytest.mark.parametrize("name", WITHOUT_HASH[1:])
+def test_ml_dsa_signs_with_an_empty_context(name: str) -> None:
+    for signature in (agent_key(name).sign(DATA), agent_key(name).sign(DATA, b"")):
+        LOCAL[name].public_key().verify(signature, DATA)
 
 
 def test_rsa_decrypts_pkcs1() -> None:
@@ -142,6 +154,9 @@ MGF = padding.MGF1(SHA256)
             "cannot be written out",
         ),
         (ED.private_bytes_raw, "cannot be written out"),
+        (ML.private_bytes_raw, "cannot be written out"),
+        (lambda: ML.sign(DATA, b"context"), "signatures with a context"),
+        (lambda: ML.sign_mu(bytes(64)), "wants the whole content"),
         (lambda: pickle.dumps(RSA), "cannot be pickled"),
     ],
 )
@@ -158,7 +173,7 @@ def test_deterministic_ecdsa_is_not_offered() -> None:
 
 
 def test_a_copy_is_the_same_key() -> None:
-    for key in (RSA, EC, ED):
+    for key in (RSA, EC, ED, ML):
         assert copy.copy(key) is key
         assert copy.deepcopy({"key": key})["key"] is key
 
@@ -176,7 +191,8 @@ def test_a_copy_is_the_same_key() -> None:
 )
 def test_a_bad_signature_is_never_handed_out(name: str, spoil: Callable[[bytes], bytes]) -> None:
     key = agent_key(name, LocalSigner(spoil))
-    arguments = {"rsa": (padding.PKCS1v15(), SHA256), "ed25519": ()}.get(name, (ec.ECDSA(SHA256),))
+    arguments = () if name in WITHOUT_HASH else (ec.ECDSA(SHA256),)
+    arguments = (padding.PKCS1v15(), SHA256) if name == "rsa" else arguments
     with pytest.raises(ProtocolError, match=f"the agent's signature with '{name}' does not verify"):
         key.sign(DATA, *arguments)
 
@@ -226,7 +242,7 @@ def test_a_self_signed_certificate_is_a_server_s_and_no_ca(name: str) -> None:
     assert not usage.key_cert_sign
     server = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert [usage.dotted_string for usage in server] == ["1.3.6.1.5.5.7.3.1"]
-    strength = {"p-384": "sha384", "p-521": "sha512", "ed25519": None}.get(name, "sha256")
+    strength = {"p-384": "sha384", "p-521": "sha512", **dict.fromkeys(WITHOUT_HASH)}.get(name, "sha256")
     assert getattr(certificate.signature_hash_algorithm, "name", None) == strength
 
 

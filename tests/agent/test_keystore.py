@@ -9,6 +9,7 @@ from kit.agent.keystore import LIST_LIMIT, Entry, KeyStore, NameTaken, StoreFull
 from kit.agent.peers import Allowed, spelled
 from kit.agent.public import PublicKey
 from kit.agent.schemes import KeyType
+from tests.agent.samples import ML_DSA, public_key
 
 
 def _public(number: int, size: int = 91) -> PublicKey:
@@ -29,6 +30,18 @@ def test_a_key_is_found_by_id_blob_and_name() -> None:
     assert store.by_id(entry.public.key_id, 0) is entry
     assert store.by_blob(entry.public.ssh_blob, 0) is entry
     assert store.by_name("web", 0) is entry
+
+
+def test_keys_that_ssh_does_not_have_are_not_mistaken_for_each_other() -> None:
+    store = KeyStore()
+    entries = [Entry(kind, public_key(kind), ("tls-server",), SOME, 0) for kind in ML_DSA]
+    for entry in entries:
+        store.put(entry)
+    assert store.by_blob(b"", 0) is None
+    store.drop(entries[0].public.key_id)
+    store.drop(entries[1].public.key_id)
+    assert list(store) == entries[2:]
+    assert store.by_id(entries[2].public.key_id, 0) is entries[2]
 
 
 def test_what_is_not_there_is_none() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kit.agent.schemes import BY_NAME, EC_KINDS, KINDS, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType
+from tests.agent.samples import CLASSICAL, ML_DSA, private_key, public_key
 from tests.agent.samples import KINDS as SAMPLES
-from tests.agent.samples import public_key
 
-# RFC 8446, section 4.2.3.
+# RFC 8446, section 4.2.3; of ML-DSA, IANA.
 REGISTRY = {
     "rsa_pkcs1_sha256": 0x0401,
     "rsa_pkcs1_sha384": 0x0501,
@@ -22,6 +23,9 @@ REGISTRY = {
     "rsa_pss_rsae_sha384": 0x0805,
     "rsa_pss_rsae_sha512": 0x0806,
     "ed25519": 0x0807,
+    "mldsa44": 0x0904,
+    "mldsa65": 0x0905,
+    "mldsa87": 0x0906,
 }
 
 
@@ -36,7 +40,10 @@ def test_a_scheme_is_what_its_name_says(name: str) -> None:
     assert scheme.pss == ("pss" in name)
     assert scheme.hash_name == (name.rsplit("_", 1)[1] if "sha" in name else "")
     assert scheme.curve == (name.split("_")[1] if name.startswith("ecdsa") else "")
-    assert scheme.key_type == {"rsa": KeyType.RSA, "ecd": KeyType.EC, "ed2": KeyType.ED25519}[name[:3]]
+    if name.startswith("mldsa"):
+        assert scheme.key_type.replace("-", "").lower() == name
+    else:
+        assert scheme.key_type == {"rsa": KeyType.RSA, "ecd": KeyType.EC, "ed2": KeyType.ED25519}[name[:3]]
 
 
 def test_no_scheme_uses_a_broken_hash() -> None:
@@ -59,3 +66,10 @@ def test_a_real_key_is_of_the_kind_that_it_was_made_as(kind: str) -> None:
     assert key.kind == kind
     assert (key.key_type, key.bits, key.curve) == (KINDS[kind].key_type, KINDS[kind].bits, KINDS[kind].curve)
     assert KINDS[kind].ssh_name.encode() in key.ssh_blob
+    assert bool(KINDS[kind].ssh_name) == bool(key.ssh_blob) == (kind in CLASSICAL)
+
+
+@pytest.mark.parametrize("kind", ML_DSA)
+def test_the_bits_of_an_ml_dsa_key_are_its_public_keys(kind: str) -> None:
+    raw = private_key(kind).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    assert KINDS[kind].bits == len(raw) * 8

@@ -10,6 +10,7 @@ from kit.agent.extension import KeyRecord
 from kit.agent.public import describe
 from kit.agent.selection import select
 from kit.core.errors import UsageError
+from tests.agent.samples import ML_DSA, public_key
 
 
 def record(name: str) -> KeyRecord:
@@ -25,6 +26,16 @@ def test_a_name_a_fingerprint_and_a_key_id_mean_their_key() -> None:
     key_id = PUBLIC.key_id.hex()
     for word in ("mail", PUBLIC.fingerprint, key_id, key_id[:8], key_id[:4].upper()):
         assert select([MAIL, WEB], word) is MAIL
+
+
+def test_a_key_that_ssh_does_not_have_is_meant_by_the_fingerprint_of_its_spki() -> None:
+    keys = [public_key(kind) for kind in ML_DSA]
+    records = [KeyRecord(k.kind, k.kind, k.spki, b"", ("csr",), 0, 0, 0, 0, 0, ()) for k in keys]
+    for key, meant in zip(keys, records, strict=True):
+        assert key.fingerprint.startswith("SPKI-SHA256:")
+        assert select(records, key.fingerprint) is meant
+    with pytest.raises(UnknownKey):
+        select(records, "SHA256:" + keys[0].fingerprint.partition(":")[2])
 
 
 def test_a_name_goes_before_a_key_id() -> None:

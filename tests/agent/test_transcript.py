@@ -20,7 +20,7 @@ from kit.agent.schemes import SCHEMES
 from kit.agent.transcript import read_client_spki, resembles
 from kit.core.errors import ProtocolError
 from tests.agent.handshakes import Recorder, handshake, openssl_says, run, transcript, write_pem
-from tests.agent.samples import KINDS, certificate, private_key, public_key
+from tests.agent.samples import CLASSICAL, certificate, private_key, public_key
 from tests.peers import find, needs
 
 HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
@@ -59,7 +59,7 @@ def check(kind: str, recorder: Recorder) -> list[int]:
 
 
 @pytest.mark.parametrize("tickets", [True, False])
-@pytest.mark.parametrize("client", KINDS)
+@pytest.mark.parametrize("client", CLASSICAL)
 def test_what_a_python_client_signs_is_a_transcript_with_its_key(client: str, tickets: bool) -> None:
     types = check(client, handshake(client, tickets=tickets))
     assert types == [
@@ -108,7 +108,7 @@ def openssl_client(port: str, pem: str, *options: str) -> str:
     return run(*command, "-key", pem, *options, stdin="Q\n").stdout
 
 
-@pytest.mark.parametrize("client", KINDS)
+@pytest.mark.parametrize("client", CLASSICAL)
 def test_what_openssl_signs_passes_with_a_stapled_ocsp_response(
     client: str, short_tmp: Path, wait_until: Callable[..., None]
 ) -> None:
@@ -123,7 +123,7 @@ def test_what_openssl_signs_passes_with_a_stapled_ocsp_response(
     assert types[:4] == [CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, STATUS]
 
 
-@pytest.mark.parametrize("client", KINDS)
+@pytest.mark.parametrize("client", CLASSICAL)
 def test_what_gnutls_signs_is_a_transcript_with_its_key(
     client: str, short_tmp: Path, wait_until: Callable[..., None]
 ) -> None:

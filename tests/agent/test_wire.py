@@ -32,7 +32,7 @@ from kit.agent.wire import (
 )
 from kit.core.errors import ProtocolError
 from kit.core.framing import FrameReader, frame
-from tests.agent.samples import KINDS, private_key, public_key
+from tests.agent.samples import CLASSICAL, private_key, public_key
 from tests.peers import find
 
 
@@ -273,7 +273,7 @@ def written(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CLASSICAL)
 def test_ssh_add_hands_over_a_key(kind: str, short_tmp: Path) -> None:
     (message,) = ssh_add(short_tmp, str(written(short_tmp, kind)))
     request = parse_request(message)

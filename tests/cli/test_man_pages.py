@@ -202,7 +202,7 @@ def test_the_protocol_page_has_every_purpose() -> None:
 
 
 def test_the_protocol_page_has_every_kind_of_key() -> None:
-    assert re.findall(r'"((?:rsa|p|ed)[-\d]+)"', _protocol("generate@kit")) == list(KINDS)
+    assert re.findall(r'"((?:rsa|p|ed|ml-dsa)[-\d]+)"', _protocol("generate@kit")) == list(KINDS)
 
 
 def test_the_protocol_page_has_the_limits_of_the_codec() -> None:

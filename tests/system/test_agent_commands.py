@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -23,6 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from kit.agent.handle import decode
 from kit.agent.pkcs11_uri import encode, named
+from kit.agent.public import describe
+from tests.agent import samples
+from tests.peers import find
 from tests.system.agents import KIT, Agent, alive, await_end, running_agent
 
 
@@ -368,6 +372,29 @@ def test_a_key_is_made_and_its_public_half_shown(agent: Agent, kind: str, expect
     assert agent.keys()["new"]["purposes"] == ["tls-server", "csr", "self-signed"]
 
 
+@pytest.mark.parametrize("kind", samples.ML_DSA)
+def test_an_ml_dsa_key_is_made_added_and_shown_and_is_none_of_ssh_s(agent: Agent, kind: str) -> None:
+    agent.ok("generate", "new", "--type", kind)
+    key = load_pem_public_key(agent.ok("public", "new").encode())
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    path = agent.directory / "added.pem"
+    path.write_bytes(
+        samples.private_key(kind).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    path.chmod(0o600)
+    assert samples.public_key(kind).fingerprint in agent.ok("add", f"added={path}")
+    shown = agent.keys()
+    assert shown["new"]["key_id"] == hashlib.sha256(spki).hexdigest()
+    assert shown["new"]["fingerprint"] == describe(key).fingerprint
+    assert agent.ok("public", shown["new"]["fingerprint"]) == agent.ok("public", "new")
+    assert says(agent.kit("public", "new", "--format", "ssh"), 2, "SSH has no keys of this type")
+    assert "no identities" in agent.run(find("ssh-add"), "-l").stdout
+    refused = agent.kit("generate", "other", "--type", kind, "--allow", "ssh,csr")
+    assert says(refused, 2, f"SSH has no keys of type {kind}")
+    agent.ok("remove", "new")
+    assert list(agent.keys()) == ["added"]
+
+
 def test_a_type_that_there_is_not_names_those_that_there_are(agent: Agent) -> None:
     done = agent.kit("generate", "new", "--type", "rsa-1024")
     assert says(done, 2, "rsa-1024", "rsa-2048", "ed25519")
@@ -464,7 +491,7 @@ def test_a_pkcs11_handle_is_refused_where_it_would_not_work(agent: Agent) -> Non
     assert says(both, 2, "a PKCS#11 URI names no agent", "leave --any-agent out")
 
 
-@pytest.mark.parametrize("kind", ["rsa-2048", "p-384", "ed25519"])
+@pytest.mark.parametrize("kind", ["rsa-2048", "p-384", "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])
 def test_a_request_and_a_certificate_are_signed_by_the_agent(agent: Agent, kind: str) -> None:
     agent.ok("generate", "web", "--type", kind)
     public = load_pem_public_key(agent.ok("public", "web").encode())

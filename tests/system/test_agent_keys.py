@@ -47,10 +47,10 @@ def leaf(subject_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     )
 
 
-@pytest.mark.parametrize("kind", ["rsa-2048", "p-256", "p-521", "ed25519"])
+@pytest.mark.parametrize("kind", ["rsa-2048", "p-256", "p-521", "ed25519", "ml-dsa-65"])
 def test_an_authority_in_the_agent_signs_certificates(client: AgentClient, kind: str) -> None:
     key = private_key(client, client.generate("ca", kind, ("ca",)))
-    algorithm = None if kind == "ed25519" else hashes.SHA256()
+    algorithm = None if kind in ("ed25519", "ml-dsa-65") else hashes.SHA256()
     other = ec.generate_private_key(ec.SECP256R1()).public_key()
     certificate = leaf(other).sign(key, algorithm)
     own = leaf(key.public_key()).sign(key, algorithm)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kit.agent import der, transcript, x509
 from kit.agent.encoding import Reader
 from kit.agent.public import PublicKey
-from kit.agent.schemes import BY_NAME, EC_KINDS, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType
+from kit.agent.schemes import BY_NAME, EC_KINDS, ML_DSA, SCHEMES, SSH_EC_SCHEMES, SSH_RSA_FLAGS, KeyType
 from kit.core.errors import ProtocolError
 
 
@@ -76,6 +76,8 @@ _ALL = frozenset(SCHEMES)
 _OF_TYPE = {
     key_type: frozenset(s.code for s in SCHEMES.values() if s.key_type is key_type) for key_type in KeyType
 }
+# TLS 1.2 has no ML-DSA (draft-ietf-tls-mldsa, section 3): such a key signs nothing of it, "any" or not.
+_TLS_1_2_SCHEMES = {**_OF_TYPE, **dict.fromkeys(ML_DSA, frozenset[int]())}
 
 # RFC 8446, section 4.4.3. The hash is the cipher suite's, whatever the scheme's is.
 _TLS_1_3 = {
@@ -122,7 +124,9 @@ def _server_key_exchange(key: PublicKey, content: bytes) -> Reading | None:
     head = _RANDOMS + 4
     size = _POINTS.get(content[_RANDOMS:head]) or _POINTS.get(content[_RANDOMS : head + 1])
     return (
-        Reading(Kind.TLS_1_2_SERVER, _OF_TYPE[key.key_type]) if size and len(content) == head + size else None
+        Reading(Kind.TLS_1_2_SERVER, _TLS_1_2_SCHEMES[key.key_type])
+        if size and len(content) == head + size
+        else None
     )
 
 
@@ -140,7 +144,7 @@ def _like_others(content: bytes) -> Reading | None:
 def _handshake(key: PublicKey, content: bytes) -> Reading | None:
     try:
         if transcript.read_client_spki(content) == key.spki:
-            return Reading(Kind.TLS_1_2_CLIENT, _OF_TYPE[key.key_type])
+            return Reading(Kind.TLS_1_2_CLIENT, _TLS_1_2_SCHEMES[key.key_type])
     except ProtocolError:
         pass
     return Reading(Kind.HANDSHAKE_LIKE, _ALL) if transcript.resembles(content) else None
@@ -172,15 +176,17 @@ _SSHSIG = b"SSHSIG"
 _SSHSIG_DIGESTS = {"sha256": 32, "sha512": 64}
 _USERAUTH_REQUEST = 50
 _HOSTBOUND = "publickey-hostbound-v00@openssh.com"  # OpenSSH's PROTOCOL, section 3.1
-_ED25519 = {"ssh-ed25519": BY_NAME["ed25519"]}
-_RSA = dict(SSH_RSA_FLAGS.values())
+_SSH_SCHEMES = {
+    KeyType.RSA: dict(SSH_RSA_FLAGS.values()),
+    KeyType.ED25519: {"ssh-ed25519": BY_NAME["ed25519"]},
+}
 
 
 def _ssh_algorithms(key: PublicKey) -> dict[str, int]:
     """The names under which this key signs for SSH, each with its scheme's code."""
     if key.key_type is KeyType.EC:
         return {EC_KINDS[key.curve].ssh_name: SSH_EC_SCHEMES[key.curve].code}
-    table = _RSA if key.key_type is KeyType.RSA else _ED25519
+    table = _SSH_SCHEMES.get(key.key_type, {})
     return {name: scheme.code for name, scheme in table.items()}
 
 

@@ -36,6 +36,11 @@ _LOADERS: dict[Form, Callable[[memoryview, bytes | None], PrivateKeyTypes]] = {
 }
 
 
+# `cryptography` reads no more than the seed, and says no more than that it cannot read.
+_NOT_READ = (
+    "if it is right, the key inside is of a form that is not known; for ML-DSA, write the seed alone: "
+    "openssl pkey -provparam ml-dsa.output_formats=seed-only"
+)
 _HINTS = {Form.SSH: "install kit[ssh], or add the key with ssh-add"}
 
 
@@ -126,6 +131,7 @@ def _open(sealed: Sealed, path: str, passphrases: Passphrases) -> PrivateKeyType
         pass  # encrypted, and otherwise well-formed: worth asking for the passphrase
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UsageError(f"its {sealed.form} form cannot be read") from error
+    hint = None
     for _ in range(passphrases.tries):
         passphrase = passphrases.ask(f"passphrase for {path!r}")
         try:
@@ -134,8 +140,9 @@ def _open(sealed: Sealed, path: str, passphrases: Passphrases) -> PrivateKeyType
             raise UsageError(
                 f"its encryption is not supported: {error}", hint=_HINTS.get(sealed.form)
             ) from error
-        except (ValueError, TypeError):
-            continue  # TypeError: no passphrase at all was typed
+        except (ValueError, TypeError) as error:  # TypeError: no passphrase at all was typed
+            # Wrong passphrases say so, but for one in 256, whose garbage looks decrypted.
+            hint = None if "password" in str(error).lower() else _NOT_READ
         finally:
             wipe(passphrase)
-    raise NegativeAnswer(f"the passphrase does not open {path!r}")
+    raise NegativeAnswer(f"the passphrase does not open {path!r}", hint=hint)

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 
 from kit.agent.encoding import Reader, string
+from kit.core.errors import UsageError
 
 _COLUMNS = 64
 _NAMED = "kit-agent-named-key-v1"
@@ -26,11 +27,16 @@ def id_of(spki: bytes, name: str) -> bytes:
     return key_id(spki) if spki else hashlib.sha256(string(_NAMED) + string(name)).digest()
 
 
-def fingerprint(ssh_blob: bytes) -> str:
-    """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash; else nothing."""
-    if not ssh_blob:
+def fingerprint(ssh_blob: bytes, spki: bytes) -> str:
+    """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash.
+
+    Of a key that SSH does not have, "SPKI-SHA256:" and the same of the SubjectPublicKeyInfo's; of one without
+    a public half, nothing.
+    """
+    if not spki:
         return ""
-    return "SHA256:" + _base64(hashlib.sha256(ssh_blob).digest()).rstrip("=")
+    head, data = ("SHA256:", ssh_blob) if ssh_blob else ("SPKI-SHA256:", spki)
+    return head + _base64(hashlib.sha256(data).digest()).rstrip("=")
 
 
 def pem(label: str, der: bytes) -> str:
@@ -42,6 +48,8 @@ def pem(label: str, der: bytes) -> str:
 
 def ssh_line(ssh_blob: bytes, comment: str) -> str:
     """A line of authorized_keys (sshd(8)); a line break in the comment is written as an escape."""
+    if not ssh_blob:
+        raise UsageError("SSH has no keys of this type", hint="write it as PEM")
     key_type = Reader(ssh_blob).text()
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in comment)
     return f"{key_type} {_base64(ssh_blob)} {safe}".rstrip()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -21,16 +22,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from kit.agent import bare_rsa
+from kit.agent import bare_rsa, mldsa
 from kit.agent.bare_rsa import BareRSA
 from kit.agent.policy import signs_blocks
 from kit.agent.public import PublicKey, describe, symmetric
 from kit.agent.queue.cipher import Opening, QueueKey, Sealing
 from kit.agent.queue.format import KEY_BYTES, QUEUE
-from kit.agent.schemes import BY_NAME, KINDS, SSH_EC_SCHEMES, KeyType, Scheme
+from kit.agent.schemes import BY_NAME, KINDS, ML_DSA, SCHEMES, SSH_EC_SCHEMES, KeyType, Scheme
 from kit.core.errors import KitError, Unavailable, UsageError
 
-PrivateKeyObject = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+if TYPE_CHECKING:
+    PrivateKeyObject = (
+        rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | mldsa.PrivateKeyObject
+    )
 
 _HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -40,7 +44,8 @@ _CURVES: dict[str, ec.EllipticCurve] = {
 }
 _PUBLIC_EXPONENT = 65537
 _PKCS1 = padding.PKCS1v15()
-# An RSA key of 8192 bits has 4,680 bytes as PKCS#8. Longer ones would only keep the key check busy.
+# An RSA key of 8192 bits has 4,680 bytes as PKCS#8, an ML-DSA-87 key with seed and expansion 4,962.
+# Longer ones would only keep the key check busy.
 _DER_LIMIT = 6 * 1024
 _CHECK = b"kit agent: do both halves of this key fit?"
 
@@ -190,6 +195,9 @@ def load(der: memoryview | bytearray, *, blocks: bool = False) -> Candidate:
     """
     if len(der) > _DER_LIMIT:
         raise BadKey(f"a private key of {len(der)} bytes, where {_DER_LIMIT} are allowed")
+    with memoryview(der) as view:
+        if key_type := mldsa.pkcs8_type(view):
+            return _candidate(mldsa.from_pkcs8(key_type, view))
     try:
         key = load_der_private_key(der, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -208,6 +216,14 @@ def _load_bare(der: memoryview | bytearray) -> BareRSA | None:
         raise BadKey("libcrypto does not read this RSA key, which is to sign encoded blocks") from None
 
 
+def check_kind(kind: str) -> None:
+    """Raise where there is no such kind, or this `cryptography` does not make it."""
+    if kind not in KINDS:
+        raise UsageError(f"no kind of key is called {kind!r}, there are {', '.join(KINDS)}")
+    if KINDS[kind].key_type in ML_DSA:
+        mldsa.require()
+
+
 def generate_der(kind: str) -> bytes:
     """A new key of a kind in `schemes.KINDS` as PKCS#8, in memory that cannot be wiped: for a process that
     ends at once.
@@ -218,8 +234,11 @@ def generate_der(kind: str) -> bytes:
         key = rsa.generate_private_key(_PUBLIC_EXPONENT, known.bits)
     elif known.key_type is KeyType.EC:
         key = ec.generate_private_key(_CURVES[known.curve])
-    else:
+    elif known.key_type is KeyType.ED25519:
         key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        make: Any = mldsa.PRIVATE[known.key_type]
+        key = make.generate()
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -239,9 +258,18 @@ def check_decrypts(candidate: Candidate) -> None:
         raise Unavailable("this OpenSSL has no implicit rejection: no key may be used to decrypt") from None
 
 
+def check_ssh(candidate: Candidate) -> None:
+    """Raise where SSH has no such key: a purpose that can never be used is a mistake."""
+    if not candidate.public.ssh_blob:
+        raise BadKey(f"SSH has no keys of type {candidate.public.kind}")
+
+
 def _candidate(key: object) -> Candidate:
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-        raise BadKey("a private key that is neither RSA, ECDSA nor Ed25519")
+    if not (
+        mldsa.is_private(key)
+        or isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey)
+    ):
+        raise BadKey("a private key that is neither RSA, ECDSA, Ed25519 nor ML-DSA")
     public = describe(key.public_key())
     _check_halves(key, public)
     return Candidate(public, key)
@@ -251,7 +279,9 @@ def default_scheme(public: PublicKey) -> Scheme:
     """A scheme that every key of this type can sign with."""
     if public.key_type is KeyType.EC:
         return SSH_EC_SCHEMES[public.curve]
-    return BY_NAME["ed25519" if public.key_type is KeyType.ED25519 else "rsa_pkcs1_sha256"]
+    if public.key_type is KeyType.RSA:
+        return BY_NAME["rsa_pkcs1_sha256"]
+    return next(scheme for scheme in SCHEMES.values() if scheme.key_type is public.key_type)
 
 
 def _signer(
@@ -259,7 +289,7 @@ def _signer(
 ) -> Callable[[bytes], bytes]:
     if isinstance(key, QueueKey):
         raise OperationFailed("a key for queue files signs nothing")
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return key.sign
     algorithm = prehashed or _HASHES[scheme.hash_name]
     if isinstance(key, ec.EllipticCurvePrivateKey):

@@ -1,6 +1,6 @@
 """Private keys that stay in the agent, as objects that `cryptography` takes for private keys.
 
-They implement its three interfaces, so X.509 builders, PyJWT and the like sign with them unchanged. Each
+They implement its interfaces, so X.509 builders, PyJWT and the like sign with them unchanged. Each
 signature is verified with the public key before it is handed out: whatever answers on the socket, a bad
 signature goes no further. What the agent cannot do (Prehashed, OAEP, ECDH, handing out the key) raises
 UnsupportedOperation; what the key's purposes do not allow raises the client's KeyRefused.
@@ -8,14 +8,14 @@ UnsupportedOperation; what the key's purposes do not allow raises the client's K
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from kit.agent import forms
-from kit.agent.public import PublicKeyObject, load_spki
+from kit.agent import forms, mldsa
+from kit.agent.public import load_spki
 from kit.agent.schemes import BY_NAME, SCHEMES, KeyType, Scheme
 from kit.core.errors import ProtocolError, UsageError
 
@@ -47,7 +47,7 @@ class KeyInAgent(Protocol):
 
 
 class _InAgent:
-    """What the three kinds share: the public key, the way to the agent, and what cannot be done."""
+    """What all kinds share: the public key, the way to the agent, and what cannot be done."""
 
     def __init__(self, signer: Signer, record: KeyInAgent, public: Any, key_id: bytes) -> None:
         self._signer = signer
@@ -162,7 +162,38 @@ class AgentEd25519PrivateKey(_InAgent, ed25519.Ed25519PrivateKey):
         self.private_bytes()
 
 
-AgentPrivateKey = AgentRSAPrivateKey | AgentEllipticCurvePrivateKey | AgentEd25519PrivateKey
+class _AgentMLDSAPrivateKey(_InAgent):
+    """An ML-DSA key in the agent: the pure form, with an empty context, which is TLS's and X.509's."""
+
+    _scheme: Scheme
+
+    def sign(self, data: Buffer, context: Buffer | None = None) -> bytes:
+        if context:
+            raise self._unsupported("signatures with a context")
+        return self._sign(self._scheme, data)
+
+    def sign_mu(self, mu: Buffer) -> NoReturn:
+        raise self._unsupported("signatures of a precomputed mu: it wants the whole content")
+
+    def private_bytes_raw(self) -> NoReturn:
+        self.private_bytes()
+
+
+def _mldsa_class(key_type: KeyType) -> type[_AgentMLDSAPrivateKey]:
+    """The interface is there only where `cryptography` has it."""
+    interface, scheme = mldsa.PRIVATE[key_type], BY_NAME[key_type.replace("-", "").lower()]
+    name = f"Agent{interface.__name__}"
+    return type(name, (_AgentMLDSAPrivateKey, interface), {"_scheme": scheme, "__module__": __name__})
+
+
+_MLDSA_CLASSES = {key_type: _mldsa_class(key_type) for key_type in mldsa.PRIVATE}
+
+if TYPE_CHECKING:
+    from kit.agent.public import PublicKeyObject
+
+    AgentPrivateKey = (
+        AgentRSAPrivateKey | AgentEllipticCurvePrivateKey | AgentEd25519PrivateKey | mldsa.PrivateKeyObject
+    )
 
 
 def private_key(client: Signer, record: KeyInAgent) -> AgentPrivateKey:
@@ -175,4 +206,8 @@ def private_key(client: Signer, record: KeyInAgent) -> AgentPrivateKey:
         return AgentRSAPrivateKey(client, record, public, key_id)
     if isinstance(public, ec.EllipticCurvePublicKey):
         return AgentEllipticCurvePrivateKey(client, record, public, key_id)
+    if mldsa.is_public(public):
+        make: Any = _MLDSA_CLASSES[mldsa.type_of(public)]
+        key: mldsa.PrivateKeyObject = make(client, record, public, key_id)
+        return key
     return AgentEd25519PrivateKey(client, record, public, key_id)

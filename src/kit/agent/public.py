@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from kit.agent import forms
+from kit.agent import forms, mldsa
 from kit.agent.encoding import mpint, string
-from kit.agent.schemes import EC_KINDS, RSA_BITS_MAX, RSA_BITS_MIN, KeyType
+from kit.agent.schemes import EC_KINDS, KINDS, RSA_BITS_MAX, RSA_BITS_MIN, KeyType
 from kit.core.errors import UsageError
 
-PublicKeyObject = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+if TYPE_CHECKING:
+    PublicKeyObject = (
+        rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | mldsa.PublicKeyObject
+    )
 
 
 class UnsupportedKey(UsageError):
@@ -24,7 +29,8 @@ class UnsupportedKey(UsageError):
 class PublicKey:
     """A public key. `spki` is the SubjectPublicKeyInfo in DER, `ssh_blob` RFC 4253's key blob.
 
-    A key without a public half has neither, and a `name` instead.
+    Without a blob it is none of SSH's: no SSH client hears of it. A key without a public half has neither,
+    and a `name` instead.
     """
 
     key_type: KeyType
@@ -41,17 +47,17 @@ class PublicKey:
 
     @property
     def kind(self) -> str:
-        """As `generate --type` writes it: "rsa-2048", "p-256", "ed25519"; and "aes-256"."""
+        """As `generate --type` writes it: "rsa-2048", "p-256", "ed25519", "ml-dsa-65"; and "aes-256"."""
         if self.key_type is KeyType.AES:
             return f"aes-{self.bits}"
         if self.key_type is KeyType.RSA:
             return f"rsa-{self.bits}"
-        return EC_KINDS[self.curve].name if self.curve else "ed25519"
+        return EC_KINDS[self.curve].name if self.curve else self.key_type.lower()
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-keygen -l` prints it: "SHA256:" and unpadded base64 of the SSH blob's hash."""
-        return forms.fingerprint(self.ssh_blob)
+        """As `ssh-keygen -l` prints it, where SSH has such a key."""
+        return forms.fingerprint(self.ssh_blob, self.spki)
 
 
 def symmetric(name: str) -> PublicKey:
@@ -77,18 +83,27 @@ def describe(key: object) -> PublicKey:
     if isinstance(key, ed25519.Ed25519PublicKey):
         blob = string("ssh-ed25519") + string(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
         return PublicKey(KeyType.ED25519, 256, "", _spki(key), blob)
-    raise UnsupportedKey("a key that is neither RSA, ECDSA on P-256, P-384 or P-521, nor Ed25519")
+    if mldsa.is_public(key):
+        key_type = mldsa.type_of(key)
+        return PublicKey(key_type, KINDS[key_type.lower()].bits, "", _spki(key), b"")
+    raise UnsupportedKey("a key that is neither RSA, ECDSA on P-256, P-384 or P-521, Ed25519 nor ML-DSA")
 
 
 def load_spki(spki: bytes) -> PublicKeyObject:
-    """The `cryptography` object of a SubjectPublicKeyInfo; raises UnsupportedKey."""
+    """The `cryptography` object of a SubjectPublicKeyInfo; raises UnsupportedKey, or Unavailable where
+    another `cryptography` is needed.
+    """
+    if mldsa.spki_type(spki):
+        mldsa.require()
     try:
         key = load_der_public_key(spki)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UnsupportedKey("a public key that cannot be read") from error
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        raise UnsupportedKey("a public key of a type that kit does not know")
-    return key
+    if mldsa.is_public(key) or isinstance(
+        key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    ):
+        return key
+    raise UnsupportedKey("a public key of a type that kit does not know")
 
 
 def _spki(key: PublicKeyObject) -> bytes:

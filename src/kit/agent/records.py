@@ -35,7 +35,7 @@ class KeyRecord:
     @property
     def fingerprint(self) -> str:
         """Empty for a key without a public half."""
-        return fingerprint(self.ssh_blob)
+        return fingerprint(self.ssh_blob, self.spki)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import datetime
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -18,9 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kit.agent import mldsa
 from kit.core.errors import UsageError
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+if TYPE_CHECKING:
+    PrivateKey = (
+        rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | mldsa.PrivateKeyObject
+    )
 _Builder = TypeVar("_Builder", x509.CertificateBuilder, x509.CertificateSigningRequestBuilder)
 # X.520's upper bound of a common name.
 _COMMON_NAME_LIMIT = 64
@@ -54,6 +58,7 @@ def now() -> datetime.datetime:
 
 def signing_request(key: PrivateKey, names: Names) -> str:
     """A PKCS#10 request in PEM."""
+    _check_possible(key)
     builder = _extended(x509.CertificateSigningRequestBuilder().subject_name(names.subject), key, names)
     return builder.sign(key, _hash(key)).public_bytes(Encoding.PEM).decode()
 
@@ -62,6 +67,7 @@ def self_signed(key: PrivateKey, names: Names, days: int, now: datetime.datetime
     """A certificate in PEM that the key signs for itself, valid for `days` from `now` (with a time zone)."""
     if not 1 <= days <= _DAYS_LIMIT:
         raise UsageError(f"a certificate for {days} days, where 1 to {_DAYS_LIMIT} are possible")
+    _check_possible(key)
     builder = (
         x509.CertificateBuilder()
         .subject_name(names.subject)
@@ -74,6 +80,11 @@ def self_signed(key: PrivateKey, names: Names, days: int, now: datetime.datetime
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = _extended(builder, key, names).add_extension(identifier, critical=False)
     return builder.sign(key, _hash(key)).public_bytes(Encoding.PEM).decode()
+
+
+def _check_possible(key: PrivateKey) -> None:
+    if mldsa.is_private(key):
+        mldsa.require_certificates()
 
 
 def _extended(builder: _Builder, key: PrivateKey, names: Names) -> _Builder:
@@ -104,8 +115,8 @@ def _usage(key: PrivateKey) -> x509.KeyUsage:
 
 
 def _hash(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
-    """As strong as the key: RFC 5480, section 4; Ed25519 has its own."""
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+    """As strong as the key: RFC 5480, section 4; Ed25519 and ML-DSA have their own."""
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return None
     if isinstance(key, rsa.RSAPrivateKey) or key.key_size <= 256:
         return hashes.SHA256()

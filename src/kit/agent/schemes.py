@@ -1,7 +1,8 @@
 """What a signature is made with: TLS SignatureScheme code points, key types, and SSH's names for both.
 
 Sources: RFC 8446 section 4.2.3 and IANA's registry for the code points; RFC 4253, 5656, 8332 and 8709 for
-SSH. SHA-1 and MD5 are in none of the tables: what is not here is not signed.
+SSH, which has no type for ML-DSA alone. SHA-1 and MD5 are in none of the tables: what is not here is not
+signed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ class KeyType(StrEnum):
     RSA = "RSA"
     EC = "EC"
     ED25519 = "ED25519"
+    ML_DSA_44 = "ML-DSA-44"
+    ML_DSA_65 = "ML-DSA-65"
+    ML_DSA_87 = "ML-DSA-87"
     AES = "AES"  # the only one without a public half
+
+
+ML_DSA = (KeyType.ML_DSA_44, KeyType.ML_DSA_65, KeyType.ML_DSA_87)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ _ALL = (
     Scheme(0x0503, "ecdsa_secp384r1_sha384", KeyType.EC, "sha384", curve="secp384r1"),
     Scheme(0x0603, "ecdsa_secp521r1_sha512", KeyType.EC, "sha512", curve="secp521r1"),
     Scheme(0x0807, "ed25519", KeyType.ED25519, ""),
+    Scheme(0x0904, "mldsa44", KeyType.ML_DSA_44, ""),
+    Scheme(0x0905, "mldsa65", KeyType.ML_DSA_65, ""),
+    Scheme(0x0906, "mldsa87", KeyType.ML_DSA_87, ""),
 )
 DIGEST_SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 SCHEMES: dict[int, Scheme] = {scheme.code: scheme for scheme in _ALL}
@@ -52,7 +62,10 @@ BY_NAME: dict[str, Scheme] = {scheme.name: scheme for scheme in _ALL}
 
 @dataclass(frozen=True)
 class Kind:
-    """A key type with its size: what `generate --type` takes and what `list` shows."""
+    """A key type with its size: what `generate --type` takes and what `list` shows.
+
+    `ssh_name` is empty where SSH has no such key.
+    """
 
     name: str
     key_type: KeyType
@@ -74,6 +87,10 @@ KINDS: dict[str, Kind] = {
         Kind("p-384", KeyType.EC, 384, "secp384r1", _EC_SSH + "nistp384", "nistp384"),
         Kind("p-521", KeyType.EC, 521, "secp521r1", _EC_SSH + "nistp521", "nistp521"),
         Kind("ed25519", KeyType.ED25519, 256, ssh_name="ssh-ed25519"),
+        # As OpenSSL counts them, the public key's bits.
+        Kind("ml-dsa-44", KeyType.ML_DSA_44, 10496),
+        Kind("ml-dsa-65", KeyType.ML_DSA_65, 15616),
+        Kind("ml-dsa-87", KeyType.ML_DSA_87, 20736),
     )
 }
 EC_KINDS: dict[str, Kind] = {kind.curve: kind for kind in KINDS.values() if kind.curve}

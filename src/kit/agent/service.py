@@ -154,7 +154,7 @@ class Service:
     # The SSH agent protocol's.
 
     def identities(self, _request: wire.RequestIdentities, client: Client) -> Any:
-        """Those that the client may use; none while the agent is locked."""
+        """Those that the client may use and SSH has a type for; none while the agent is locked."""
         alive = [] if self._holding.locked else self._holding.alive()
         mine = [entry for entry in alive if entry.public.ssh_blob and entry.peers.admits(client.peer)]
         return [wire.identities_answer([(entry.public.ssh_blob, entry.name) for entry in mine])]

@@ -234,7 +234,7 @@ def _read_extensions(explicit: Elements) -> dict[bytes, bytes]:
     return found
 
 
-# AlgorithmIdentifiers: RFC 4055 (RSA), RFC 5758 (ECDSA), RFC 8410 (Ed25519).
+# AlgorithmIdentifiers: RFC 4055 (RSA), RFC 5758 (ECDSA), RFC 8410 (Ed25519), RFC 9881 (ML-DSA).
 
 
 def _sequence(*parts: bytes) -> bytes:
@@ -248,13 +248,19 @@ def _explicit(number: int, body: bytes) -> bytes:
 
 _NULL = b"\x05\x00"
 _RSA, _SHA2 = bytes.fromhex("06092a864886f70d0101"), bytes.fromhex("06096086480165030402")
-_ECDSA_SHA2, _ED25519 = bytes.fromhex("06082a8648ce3d0403"), bytes.fromhex("06032b6570")
+_ECDSA_SHA2, _SIGNATURES = bytes.fromhex("06082a8648ce3d0403"), bytes.fromhex("06096086480165030403")
+_WITHOUT_HASH = {
+    KeyType.ED25519: bytes.fromhex("06032b6570"),
+    KeyType.ML_DSA_44: _SIGNATURES + b"\x11",
+    KeyType.ML_DSA_65: _SIGNATURES + b"\x12",
+    KeyType.ML_DSA_87: _SIGNATURES + b"\x13",
+}
 _HASHES = {"sha256": (0x0B, 2, 1, 32), "sha384": (0x0C, 3, 2, 48), "sha512": (0x0D, 4, 3, 64)}
 
 
 def _algorithm_identifiers(scheme: Scheme) -> Iterable[bytes]:
-    if scheme.key_type is KeyType.ED25519:
-        return [_sequence(_ED25519)]
+    if not scheme.hash_name:
+        return [_sequence(_WITHOUT_HASH[scheme.key_type])]
     rsa, ecdsa, sha2, salt = _HASHES[scheme.hash_name]
     if scheme.key_type is KeyType.EC:
         return [_sequence(_ECDSA_SHA2, bytes([ecdsa]))]

@@ -109,8 +109,11 @@ def public(key: str, form: str, path: str, socket: str | None) -> None:
 
     with AgentClient(socket) as client:
         found = with_public_half(client.find(key))
-    line = forms.ssh_line(found.ssh_blob, found.key_name) + "\n"
-    write_result(path, line if form == "ssh" else forms.pem("PUBLIC KEY", found.spki))
+    if form == "ssh":
+        text = forms.ssh_line(found.ssh_blob, found.key_name) + "\n"
+    else:
+        text = forms.pem("PUBLIC KEY", found.spki)
+    write_result(path, text)
 
 
 @click.command()

@@ -30,7 +30,6 @@ from kit.agent.peers import Allowed, Peer
 from kit.agent.policy import ADDED_DEFAULT, GENERATED_DEFAULT, SSH_ADDED, parse_purposes
 from kit.agent.processes.offspring import Offspring
 from kit.agent.queue.format import QUEUE
-from kit.agent.schemes import KINDS
 from kit.core.errors import KitError, ProtocolError, UsageError
 from kit.core.framing import frame
 
@@ -126,6 +125,8 @@ class Authority:
         candidate = keepers.candidate(purposes, wish.name, der)
         if "decrypt" in purposes:
             keepers.check_decrypts(candidate)
+        if "ssh" in purposes:
+            keepers.check_ssh(candidate)
         key_id, now_s, store = candidate.public.key_id, self.holding.clock(), self.holding.store
         if len(wish.name.encode()) > NAME_LIMIT:
             raise UsageError(f"a name of more than {NAME_LIMIT} bytes")
@@ -206,8 +207,7 @@ class Authority:
 
     def generate(self, asked: _Asked) -> None:
         request: extension.Generate = asked.request
-        if request.kind not in KINDS:
-            raise UsageError(f"no kind of key is called {request.kind!r}, there are {', '.join(KINDS)}")
+        keepers.check_kind(request.kind)
         wish = _wish(request.key_name, request.purposes or GENERATED_DEFAULT, request.lifetime_s, asked.peer)
         if QUEUE in parse_purposes(wish.purposes):
             raise UsageError(

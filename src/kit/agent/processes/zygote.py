@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.agent import keeper as keepers
+from kit.agent import mldsa
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, ChannelClosed, adopt
 from kit.agent.channels.messages import Change
@@ -91,7 +92,7 @@ def _warm_up() -> None:
     """What opens files when it is used for the first time is used once while that is possible."""
     import kit.agent.decrypter  # noqa: F401 - the loader imports it when it meets OpenSSH's format
 
-    for kind in ("p-256", "ed25519", "rsa-2048"):
+    for kind in ("p-256", "ed25519", "rsa-2048", *(["ml-dsa-44"] if mldsa.is_available() else [])):
         keepers.load(bytearray(keepers.generate_der(kind)), blocks=True)
     key = QueueKey(bytes(KEY_BYTES))
     Sealing(b"", key).feed(b"x")
