@@ -30,7 +30,7 @@ def test_a_name_a_fingerprint_and_a_key_id_mean_their_key() -> None:
 
 def test_a_key_that_ssh_does_not_have_is_meant_by_the_fingerprint_of_its_spki() -> None:
     keys = [public_key(kind) for kind in ML_DSA]
-    records = [KeyRecord(k.kind, k.kind, k.spki, b"", ("csr",), 0, 0, 0, 0, 0, ()) for k in keys]
+    records = [KeyRecord(k.kind, k.kind, k.spki, b"", ("csr",), 0, 0, 0, 0, 0, (), "") for k in keys]
     for key, meant in zip(keys, records, strict=True):
         assert key.fingerprint.startswith("SPKI-SHA256:")
         assert select(records, key.fingerprint) is meant

@@ -25,6 +25,9 @@ from pathlib import Path
 
 from kit.agent import provider
 from tests.system.provider_scene import (
+    HAS_ML_DSA,
+    ML_DSA,
+    VERSIONS,
     Identity,
     Pair,
     ask_for_certificate,
@@ -32,7 +35,6 @@ from tests.system.provider_scene import (
     server_context,
 )
 
-VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 # What a client says to a signature that is none.
 BAD_SIGNATURE = ("BAD_SIGNATURE", "BAD_ECPOINT", "DECRYPT_ERROR", "WRONG_SIGNATURE")
 # RFC 8446, section 4.1.3: the random value of a ServerHello that is a HelloRetryRequest.
@@ -44,7 +46,8 @@ def tell(**fields: object) -> None:
 
 
 def identities(directory: Path) -> list[Identity]:
-    return [Identity(directory, path.stem) for path in sorted(directory.glob("*.pem"))]
+    names = (path.stem for path in sorted(directory.glob("*.pem")))
+    return [Identity(directory, name) for name in names if HAS_ML_DSA or name not in ML_DSA]
 
 
 def matrix(directory: Path) -> None:
@@ -52,7 +55,7 @@ def matrix(directory: Path) -> None:
     seen: list[provider.SignatureMade] = []
     provider.observe(seen.append)
     for identity in identities(directory):
-        for version in VERSIONS:
+        for version in identity.versions:
             for certified in (False, True):
                 server, client = server_context(identity, version=version), client_context(identity)
                 if certified:
@@ -64,9 +67,10 @@ def matrix(directory: Path) -> None:
 
 
 def together(directory: Path) -> None:
-    """All keys on one context: each client gets the one that it can verify."""
+    """All keys on one context: each client gets the one that it can verify, if it has one, by ML-DSA."""
     everyone = identities(directory)
-    by_type = [Identity(directory, name) for name in ("rsa-2048", "p-256", "ed25519")]
+    names = ("rsa-2048", "p-256", "ed25519", *(["ml-dsa-65"] if HAS_ML_DSA else []))
+    by_type = [Identity(directory, name) for name in names]
     server = server_context(*by_type)
     # TLS 1.2 picks the key by the cipher; its ECDSA ciphers stand for Ed25519 too.
     for cipher, expected in (("aRSA", {"rsa-2048"}), ("aECDSA", {"p-256", "ed25519"})):
@@ -77,7 +81,10 @@ def together(directory: Path) -> None:
         client.set_ciphers(cipher)
         Pair(server, client).handshake()
         assert {made.key_name for made in seen} <= expected, seen
+    seen = []
+    provider.observe(seen.append)
     Pair(server, client_context(*everyone)).handshake()
+    assert not HAS_ML_DSA or [made.key_name for made in seen] == ["ml-dsa-65"], seen
 
 
 def retry_request(directory: Path) -> None:
@@ -121,7 +128,7 @@ def threads(directory: Path) -> None:
         try:
             for _ in range(30):
                 identity = chance.choice(everyone)
-                server = server_context(identity, version=chance.choice(VERSIONS))
+                server = server_context(identity, version=chance.choice(identity.versions))
                 client = client_context(identity)
                 if chance.random() < 0.3:
                     ask_for_certificate(server, client, identity)
@@ -251,7 +258,7 @@ class Raised(BaseException):
 def signals(directory: Path, name: str, how: str, seed: str, count: str) -> None:
     """A signal handler that raises at random moments: every exception arrives, once, and nothing breaks."""
     identity, chance = Identity(directory, name), random.Random(int(seed))
-    contexts = [(server_context(identity, version=v), client_context(identity)) for v in VERSIONS]
+    contexts = [(server_context(identity, version=v), client_context(identity)) for v in identity.versions]
     raised: list[Raised] = []
     caught: list[BaseException] = []
     unraisable: list[str] = []

@@ -9,6 +9,7 @@ import datetime
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,8 +17,21 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kit.agent.handle import Handle, encode
 
-KINDS = ("rsa-2048", "p-256", "p-384", "p-521", "ed25519")
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+CLASSICAL = ("rsa-2048", "p-256", "p-384", "p-521", "ed25519")
+# Where `ssl` runs on an OpenSSL that has it.
+HAS_ML_DSA = ssl.OPENSSL_VERSION_INFO >= (3, 5)
+ML_DSA = ("ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
+KINDS = (*CLASSICAL, *ML_DSA) if HAS_ML_DSA else CLASSICAL
+# What the program `matrix` has signed with each: in two protocols, without a client certificate and with one;
+# TLS 1.2 has no ML-DSA.
+SIGNATURES = {kind: 3 if kind in ML_DSA else 6 for kind in KINDS}
+VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    PrivateKey = (
+        rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey
+    )
 _CURVES = {"p-256": ec.SECP256R1(), "p-384": ec.SECP384R1(), "p-521": ec.SECP521R1()}
 
 
@@ -40,9 +54,13 @@ class Identity:
     def handle(self) -> Path:
         return self.directory / f"{self.name}.pem"
 
+    @property
+    def versions(self) -> tuple[ssl.TLSVersion, ...]:
+        """The protocols that know the key, when the identity is named after its kind."""
+        return VERSIONS[1:] if self.name in ML_DSA else VERSIONS
+
     def private_key(self) -> PrivateKey:
-        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
-        assert isinstance(key, PrivateKey)
+        key: PrivateKey = serialization.load_pem_private_key(self.key.read_bytes(), None)  # type: ignore[assignment]
         return key
 
     def der(self) -> bytes:
@@ -62,6 +80,12 @@ class Identity:
 def generate(kind: str) -> PrivateKey:
     if kind == "rsa-2048":
         return rsa.generate_private_key(65537, 2048)
+    if kind in ML_DSA:
+        from cryptography.hazmat.primitives.asymmetric import mldsa
+
+        make: Any = getattr(mldsa, f"{kind.replace('-', '').upper()}PrivateKey")
+        made: PrivateKey = make.generate()
+        return made
     return (
         ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else ec.generate_private_key(_CURVES[kind])
     )
@@ -83,6 +107,7 @@ def make_identity(directory: Path, name: str, kind: str, socket_path: str) -> Id
 def _self_signed(key: PrivateKey) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
+    hashed = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -92,7 +117,7 @@ def _self_signed(key: PrivateKey) -> x509.Certificate:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=30))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+        .sign(key, hashes.SHA256() if hashed else None)
     )
 
 

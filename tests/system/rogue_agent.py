@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -19,7 +20,10 @@ from kit.agent.encoding import Reader, string
 from kit.agent.extension import Sign, Signature, Status
 from kit.agent.schemes import SCHEMES, Scheme
 from kit.core.framing import FrameReader, frame
-from tests.system.provider_scene import PrivateKey, generate
+from tests.system.provider_scene import generate
+
+if TYPE_CHECKING:
+    from tests.system.provider_scene import PrivateKey
 
 _HASHES = {
     "sha256": hashes.SHA256(),
@@ -32,7 +36,7 @@ _HASHES = {
 def sign(key: PrivateKey, scheme: Scheme, content: bytes, pss: bool | None = None) -> bytes:
     """What an honest agent does; `pss` overrules the scheme."""
     digest = _HASHES[scheme.hash_name]
-    if isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         return key.sign(content)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(content, ec.ECDSA(digest))
@@ -55,12 +59,16 @@ class Rogue:
         return sign(self.key, self.scheme, self.request.content[:-1] + b"!")
 
     def of_other_key(self) -> bytes:
-        kind = {rsa.RSAPrivateKey: "rsa-2048", ec.EllipticCurvePrivateKey: "p-256"}
-        other = next((name for base, name in kind.items() if isinstance(self.key, base)), "ed25519")
+        kind = {
+            rsa.RSAPrivateKey: "rsa-2048",
+            ec.EllipticCurvePrivateKey: "p-256",
+            Ed25519PrivateKey: "ed25519",
+        }
+        other = next((name for base, name in kind.items() if isinstance(self.key, base)), "ml-dsa-65")
         return sign(generate(other), self.scheme, self.request.content)
 
     def with_other_padding(self) -> bytes:
-        if isinstance(self.key, Ed25519PrivateKey):
+        if not isinstance(self.key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             return self.key.sign(bytes(64) + self.request.content)
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
             return self.key.sign(self.request.content, ec.ECDSA(hashes.SHA224()))

@@ -12,10 +12,12 @@ import pytest
 from kit.agent import AgentClient
 from kit.agent.forms import key_id
 from kit.agent.handle import Handle, encode
+from tests.agent.samples import public_key
+from tests.post_quantum import needs_no_ml_dsa_in_ssl
 from tests.system.provider_fixtures import agent_with, hand_over
 from tests.system.provider_process import Talk
 from tests.system.provider_programs import BAD_SIGNATURE
-from tests.system.provider_scene import Identity, make_identity
+from tests.system.provider_scene import HAS_ML_DSA, Identity, make_identity
 from tests.system.rogue_agent import HONEST, WRONG_MESSAGES, WRONG_SIGNATURES, RogueAgent
 
 SEED = int(os.environ.get("KIT_TEST_SEED", "0"))
@@ -42,7 +44,7 @@ def works(talk: Talk) -> None:
     assert told["observed"] == [["mail", None]]
 
 
-@pytest.fixture(params=["rsa-2048", "p-256", "ed25519"])
+@pytest.fixture(params=["rsa-2048", "p-256", "ed25519", *(["ml-dsa-65"] if HAS_ML_DSA else [])])
 def rogue(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[tuple[RogueAgent, Talk]]:
     """A program that handshakes on demand, with an agent that can be told how to answer."""
     path = str(short_tmp / "agent.sock")
@@ -160,6 +162,12 @@ def test_a_damaged_handle_is_told_when_it_is_loaded(identity: Identity, spoil: A
     assert spoil(text) != text
     identity.handle.write_text(spoil(text))
     assert said in _loading_error(identity)
+
+
+@needs_no_ml_dsa_in_ssl
+def test_a_handle_of_an_ml_dsa_key_says_which_openssl_it_takes(identity: Identity) -> None:
+    identity.handle.write_text(encode(Handle(public_key("ml-dsa-65").spki, "mail", "")))
+    assert "has no ML-DSA: it takes 3.5 or newer" in _loading_error(identity)
 
 
 def test_a_handle_of_another_key_does_not_fit_the_certificate(identity: Identity) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.peers import find
 from tests.system.provider_fixtures import scene  # noqa: F401 -- a fixture
 from tests.system.provider_process import Talk
-from tests.system.provider_scene import Identity
+from tests.system.provider_scene import HAS_ML_DSA, ML_DSA, Identity
 
 PROTOCOLS = {"TLSv1.2": "tls1_2", "TLSv1.3": "tls1_3"}
 _PSS = ("rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512")
@@ -28,6 +28,7 @@ SCHEMES = {
     ("p-521", "TLSv1.3"): _ECDSA[2:],
     ("ed25519", "TLSv1.2"): ("ed25519",),
     ("ed25519", "TLSv1.3"): ("ed25519",),
+    **({(kind, "TLSv1.3"): (kind.replace("-", ""),) for kind in ML_DSA} if HAS_ML_DSA else {}),
 }
 CASES = [(key, protocol, scheme) for (key, protocol), schemes in SCHEMES.items() for scheme in schemes]
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.provider_fixtures import scene  # noqa: F401 -- a fixture
 from tests.system.provider_process import Talk, run
-from tests.system.provider_scene import Identity, client_context
+from tests.system.provider_scene import HAS_ML_DSA, Identity, client_context
 
 # More of both by environment: every seed is another run.
 COUNT = int(os.environ.get("KIT_TEST_SIGNALS", "1000"))
@@ -23,7 +23,7 @@ SEEDS = range(int(os.environ.get("KIT_TEST_SEEDS", "1")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "ed25519"])
+@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "ed25519", *(["ml-dsa-65"] if HAS_ML_DSA else [])])
 def test_an_exception_of_a_signal_handler_arrives_once_and_nothing_else_happens(
     scene: Path,  # noqa: F811
     key: str,
@@ -39,7 +39,7 @@ def test_it_arrives_where_the_handshake_runs_inside_a_read(scene: Path, seed: in
     assert told["raised"] > COUNT / 10
 
 
-@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "ed25519"])
+@pytest.mark.parametrize("key", ["rsa-2048", "p-256", "ed25519", *(["ml-dsa-65"] if HAS_ML_DSA else [])])
 def test_ctrl_c_ends_a_server_that_is_busy_with_handshakes(scene: Path, key: str) -> None:  # noqa: F811
     for pause_s in (0.01, 0.03, 0.05):
         with Talk("serve", scene, key) as server:

@@ -8,15 +8,18 @@ anywhere here, because a fork in another thread could leave it locked; each step
 from __future__ import annotations
 
 import itertools
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.forms import key_id
 from kit.agent.handle import Handle
-from kit.agent.provider.library import NULL, ffi, lib
-from kit.agent.schemes import KeyType, Scheme
-from kit.core.errors import UsageError
+from kit.agent.provider.library import KEY_TYPES, NULL, ffi, lib
+from kit.agent.schemes import ML_DSA, KeyType, Scheme
+from kit.core.errors import Unavailable, UsageError
 
+# RFC 9881, section 2, behind the SEQUENCE's header: the AlgorithmIdentifier, which has no parameters.
+_ML_DSA_ALGORITHM, _SPKI_HEAD = bytes.fromhex("300b06096086480165030403"), 4
 _RSA_PKCS1_PSS_PADDING, _RSA_PSS_SALTLEN_DIGEST = 6, -1
 
 
@@ -63,9 +66,11 @@ def named_by(handle: Handle) -> Key:
 def _public(spki: bytes) -> tuple[KeyType, Any]:
     start = ffi.new("unsigned char[]", spki)
     public = lib.d2i_PUBKEY(NULL, ffi.new("const unsigned char **", start), len(spki))
-    for key_type in KeyType:
+    for key_type in KEY_TYPES:
         if public and lib.EVP_PKEY_is_a(public, key_type.encode()) == 1:
             return key_type, public
+    if spki[_SPKI_HEAD:].startswith(_ML_DSA_ALGORITHM) and not set(ML_DSA) <= set(KEY_TYPES):
+        raise Unavailable(f"{ssl.OPENSSL_VERSION}, which ssl runs on, has no ML-DSA: it takes 3.5 or newer")
     raise UsageError(
         "the public key in the handle cannot be read", hint="write a new one with 'kit agent handle'"
     )

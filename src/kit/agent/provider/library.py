@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from kit.agent.provider import _openssl
+from kit.agent.schemes import ML_DSA, KeyType
 from kit.core.errors import Unavailable
 
 _NEEDED = (
@@ -26,6 +27,7 @@ _NEEDED = (
     "free",
 )
 
+_ML_DSA_SINCE = (3, 5)
 
 ffi = _openssl.ffi
 
@@ -57,3 +59,8 @@ def _unreachable(why: str) -> Unavailable:
 
 lib = _reach()
 NULL = ffi.NULL
+# Key types that this OpenSSL does not know are not offered to it.
+KEY_TYPES = (
+    *(KeyType.RSA, KeyType.EC, KeyType.ED25519),
+    *(ML_DSA if ssl.OPENSSL_VERSION_INFO[:2] >= _ML_DSA_SINCE else ()),
+)

@@ -18,7 +18,7 @@ from kit.core.errors import KitError, UsageError
 
 _SETTABLE = described(("pad-mode", UTF8_STRING), ("saltlen", UTF8_STRING))
 _CONTEXT = ffi.typeof("kit_signing *")
-# kit_signing.hash; 0 is "none", as Ed25519 has it.
+# kit_signing.hash; 0 is "none", as Ed25519 and ML-DSA have it.
 _HASHES = ("", "sha256", "sha384", "sha512")
 _HASH_NUMBERS = {
     name: number
@@ -33,6 +33,8 @@ _PADDINGS = {1: 1, "pkcs1": 1, 6: 6, "pss": 6}
 _PSS = 6
 # RFC 8446, section 4.2.3: the salt is as long as the digest.
 _SALT_LENGTHS = (-1, "digest")
+# Other forms of FIPS 204 than the pure one with an empty context; TLS asks for none of them.
+_FORMS_OF_ML_DSA = (b"context-string", b"message-encoding", b"mu", b"deterministic", b"test-entropy")
 _SCHEMES: dict[tuple[KeyType, str, bool], Scheme] = {
     (scheme.key_type, scheme.hash_name, scheme.pss): scheme for scheme in SCHEMES.values()
 }
@@ -69,6 +71,9 @@ def _set_ctx_params(context: Any, params: Any) -> int:
 def _set(context: Any, params: Any) -> int:
     if not params:
         return 1
+    for name in _FORMS_OF_ML_DSA:
+        if lib.OSSL_PARAM_locate_const(params, name):
+            return fail(_key_name(context), UsageError(f"the agent signs with no {name.decode()!r}"))
     padding, salt = read(params, b"pad-mode"), read(params, b"saltlen")
     if padding is not None:
         if padding not in _PADDINGS:

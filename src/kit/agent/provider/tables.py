@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.agent.provider import decoder, keymgmt, signature
 from kit.agent.provider.callbacks import callback, immortal
-from kit.agent.provider.library import NULL, ffi, lib
+from kit.agent.provider.library import KEY_TYPES, NULL, ffi, lib
 from kit.agent.schemes import KeyType
 from kit.core.errors import Unavailable
 
@@ -22,6 +22,9 @@ _NAMES = {
     KeyType.RSA: "RSA:rsaEncryption:1.2.840.113549.1.1.1",
     KeyType.EC: "EC:id-ecPublicKey:1.2.840.10045.2.1",
     KeyType.ED25519: "ED25519:1.3.101.112",
+    KeyType.ML_DSA_44: "ML-DSA-44:MLDSA44:2.16.840.1.101.3.4.3.17:id-ml-dsa-44",
+    KeyType.ML_DSA_65: "ML-DSA-65:MLDSA65:2.16.840.1.101.3.4.3.18:id-ml-dsa-65",
+    KeyType.ML_DSA_87: "ML-DSA-87:MLDSA87:2.16.840.1.101.3.4.3.19:id-ml-dsa-87",
 }
 _SIGNATURE_NAMES = {**_NAMES, KeyType.EC: "ECDSA"}
 
@@ -46,13 +49,15 @@ _KEYMGMT_TABLE, _EC_KEYMGMT_TABLE = _dispatch(keymgmt.ENTRIES), _dispatch(keymgm
 _SIGNATURE_TABLE = _dispatch(signature.ENTRIES)
 _OPERATIONS = {
     _KEYMGMT: _algorithms(
-        (names, _PROPERTIES, _EC_KEYMGMT_TABLE if key_type is KeyType.EC else _KEYMGMT_TABLE)
-        for key_type, names in _NAMES.items()
+        (_NAMES[key_type], _PROPERTIES, _EC_KEYMGMT_TABLE if key_type is KeyType.EC else _KEYMGMT_TABLE)
+        for key_type in KEY_TYPES
     ),
-    _SIGNATURE: _algorithms((names, _PROPERTIES, _SIGNATURE_TABLE) for names in _SIGNATURE_NAMES.values()),
+    _SIGNATURE: _algorithms(
+        (_SIGNATURE_NAMES[key_type], _PROPERTIES, _SIGNATURE_TABLE) for key_type in KEY_TYPES
+    ),
     _DECODER: _algorithms(
         (key_type.value, f"{_PROPERTIES},input=pem", _dispatch(decoder.entries(key_type)))
-        for key_type in _NAMES
+        for key_type in KEY_TYPES
     ),
 }
 
