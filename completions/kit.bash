@@ -77,7 +77,7 @@ _kit_value() {
         --fault) _kit_words "flip garbage lost lost-bytes restart stall unplug" ;;
         --mode) _kit_words "echo https smtp" ;;
         --starttls) _kit_words "smtp" ;;
-        --want) _kit_list "rsa ecdsa" ;;
+        --want) _kit_list "rsa ecdsa ml-dsa" ;;
         --tls) _kit_words "1.2 1.3" ;;
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;

@@ -198,7 +198,7 @@ complete -c kit -n "__kit_takes 'tls probe'" -l starttls -x -a smtp -d 'Hold thi
 complete -c kit -n "__kit_takes 'tls probe'" -l ca -rF -d 'Trust only these authorities'
 complete -c kit -n "__kit_takes 'tls probe'" -l servername -x -a '(__fish_print_hostnames)' \
     -d 'Ask for this name and verify it'
-complete -c kit -n "__kit_takes 'tls probe'" -l want -x -a 'rsa ecdsa rsa,ecdsa' \
+complete -c kit -n "__kit_takes 'tls probe'" -l want -x -a 'rsa ecdsa ml-dsa rsa,ecdsa' \
     -d 'Fail where one of these is not served'
 complete -c kit -n "__kit_takes 'tls probe'" -a '(__fish_print_hostnames)'
 complete -c kit -n "__kit_takes 'tls run'" -a '(__fish_complete_path (commandline -ct))'

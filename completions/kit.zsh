@@ -174,7 +174,7 @@ _kit_tls() {
                 '--starttls[hold this dialogue before TLS]:protocol:(smtp)' \
                 '--ca[trust only these authorities]:file:_files' \
                 '--servername[ask for this name and verify it]:name:_hosts' \
-                '--want[fail where one of these is not served]:types:(rsa ecdsa rsa,ecdsa)' \
+                '--want[fail where one of these is not served]:types:(rsa ecdsa ml-dsa rsa,ecdsa)' \
                 '1:host:_hosts'
             ;;
         run) _arguments -S $help $timeout $socket '(-)1:script:_files' '*::arguments:_files' ;;

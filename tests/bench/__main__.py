@@ -1,10 +1,10 @@
 """`python -m tests.bench [NAME]...`: agent, flood, handshakes, costs, pkcs11, nginx, start, memory,
-soak, smtpd, eeg.
+soak, smtpd, pq, eeg.
 
-Without a name all of them but the soak, which takes ten minutes, and smtpd, which takes one that can sign
-under OpenSSL 3, as Debian 13's; `eeg` stands for a group. Where the machine has other work,
-`echo -15 >/proc/self/autogroup` by root in the same shell keeps most of it away; `nice` does not, since each
-session gets its share (sched(7)).
+Without a name all of them but the soak, which takes ten minutes, smtpd, which takes one that can sign under
+OpenSSL 3, as Debian 13's, and `pq`, which takes OpenSSL 3.5; `eeg` stands for a group. Where the machine has
+other work, `echo -15 >/proc/self/autogroup` by root in the same shell keeps most of it away; `nice` does not,
+since each session gets its share (sched(7)).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import bridging, eeg, lasting, mail, nginx, signing
+from tests.bench import bridging, eeg, lasting, mail, nginx, pq, signing
 from tests.bench.agents import KIT
 from tests.bench.goal import Goal, Shown, in_turn
 
@@ -41,10 +41,11 @@ BENCHES: dict[str, Callable[[], Iterator[Goal | Shown]]] = {
     "start": start,
     **lasting.BENCHES,
     **mail.BENCHES,
+    **pq.BENCHES,
     **eeg.BENCHES,
 }
 GROUPS = {"eeg": list(eeg.BENCHES)}
-_ONLY_BY_NAME = ("soak", "smtpd")
+_ONLY_BY_NAME = ("soak", "smtpd", "pq")
 
 
 def main(names: list[str]) -> int:

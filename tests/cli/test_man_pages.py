@@ -27,6 +27,8 @@ from kit.tls import bench, proof, verdict
 from kit.tls.cells import Cell, Certificate, Times
 from kit.tls.handshakes import Handshake
 from kit.tls.memscan import Verdict
+from kit.tls.report import groups_record
+from kit.tls.target import Target
 from kit.tls.verdict import Finding
 from tests.cli.tree import COMMANDS, Command
 from tests.peers import find
@@ -224,7 +226,7 @@ def _variables(page: str, heading: str) -> set[str]:
 
 def test_every_field_of_a_probe_is_named() -> None:
     fields = {f.name for kind in (Cell, Times, Certificate, Finding) for f in dataclasses.fields(kind)}
-    shown = {"kind", "host", "port", "outcome"} | fields - {"times"}
+    shown = {"kind", "host", "port", "outcome"} | fields - {"times"} | set(groups_record(Target("", 0), ()))
     assert _variables("kit-tls.1", "kit tls probe") == shown
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.cli.demonstration import KINDS, ML_DSA
 from kit.tls.cells import Authentication, Cell, Ending, Version
 from kit.tls.cells import Certificate as Shown
+from kit.tls.certificates import can_make_ml_dsa
 from kit.tls.memscan import Verdict
 from kit.tls.proof import KeyUse, Proof, Scan, records, sentence
 
@@ -42,23 +44,26 @@ def _mentioning(directory: Path) -> list[str]:
     return found
 
 
-def test_it_shows_four_cells_a_clean_server_and_a_control_that_is_found(kit: Kit, scratch: Path) -> None:
+def test_it_shows_every_cell_a_clean_server_and_a_control_that_is_found(kit: Kit, scratch: Path) -> None:
     done = kit("tls", "probe", "--json", timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines()]
     cells = [fields for fields in said if fields["kind"] == "cell"]
     assert [(cell["version"], cell["authentication"], cell["outcome"]) for cell in cells] == [
-        (version, key, "ok") for version in ("1.2", "1.3") for key in ("RSA", "ECDSA")
+        *((version, key, "ok") for version in ("1.2", "1.3") for key in ("RSA", "ECDSA")),
+        *([("1.3", "ML-DSA", "ok")] if can_make_ml_dsa() else []),
     ]
     keys = {fields["name"]: fields for fields in said if fields["kind"] == "key"}
-    assert {name: key["type"] for name, key in keys.items()} == {"rsa": "rsa-2048", "ecdsa": "p-256"}
-    assert all(key["signed"] >= 3 and key["refused"] == 0 for key in keys.values())
+    assert {name: key["type"] for name, key in keys.items()} == {
+        **KINDS,
+        **(ML_DSA if can_make_ml_dsa() else {}),
+    }
+    assert all(key["signed"] >= 2 and key["refused"] == 0 for key in keys.values())
     scans = {(fields["process"], fields["key"]): fields for fields in said if fields["kind"] == "scan"}
     assert {name: scan["outcome"] for name, scan in scans.items()} == {
-        ("server", "RSA"): "clean",
-        ("server", "ECDSA"): "clean",
-        ("control", "RSA"): "found",
-        ("control", "ECDSA"): "found",
+        (process, key): outcome
+        for process, outcome in (("server", "clean"), ("control", "found"))
+        for key in ("RSA", "ECDSA", *(["ML-DSA"] if can_make_ml_dsa() else []))
     }
     assert all(scan["handshakes"] > 20 and scan["failed"] == 0 for scan in scans.values())
     assert said[-1] == {"kind": "verdict", "ok": True, "complaints": []}
@@ -70,7 +75,7 @@ def test_people_read_a_table_and_a_last_line(kit: Kit, scratch: Path) -> None:
     done = kit("tls", "probe", timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert "4 of 4 cells ok" in done.stdout
+    assert ("5 of 5 cells ok" if can_make_ml_dsa() else "4 of 4 cells ok") in done.stdout
     assert done.stdout.splitlines()[-1].startswith("ok: ")
 
 

@@ -56,7 +56,8 @@ def scene() -> Iterator[Scene]:
     directory = Path(tempfile.mkdtemp(prefix="kit-", dir="/tmp"))
     try:
         with start_agent(str(directory / "agent.sock"), log_path=os.devnull) as running:
-            own = throw_away(directory)
+            # Of ML-DSA, the demonstration's test scans both servers.
+            own = [pair for pair in throw_away(directory) if pair.key.stem in ("rsa", "ecdsa")]
             keys: dict[str, PrivateKey] = {}
             handles = []
             with AgentClient(running.socket_path) as client:
@@ -86,7 +87,7 @@ def _clients(port: int) -> list[Client]:
     questions = [
         Question(version, authentication, "localhost", verify=False)
         for version in Version
-        for authentication in Authentication
+        for authentication in (Authentication.RSA, Authentication.ECDSA)
     ]
     return [Client("127.0.0.1", port, client_context(question)[0]) for question in questions]
 

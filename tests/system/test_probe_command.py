@@ -39,7 +39,8 @@ def test_a_good_server_is_a_table_and_exit_0(kit: Kit, authority: Authority) -> 
     assert [line.split()[:3] for line in lines[3:7]] == [
         *(["1.2", "RSA", "ok"], ["1.2", "ECDSA", "ok"], ["1.3", "RSA", "ok"], ["1.3", "ECDSA", "ok"])
     ]
-    assert lines[-1] == "4 of 4 cells ok"
+    assert lines[7].split()[:4] == ["1.3", "ML-DSA", "not", "served"]
+    assert lines[-1] == "4 of 5 cells ok, 1 not served"
 
 
 def test_a_dead_key_is_said_in_words_and_exit_1(kit: Kit, authority: Authority) -> None:

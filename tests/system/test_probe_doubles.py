@@ -14,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kit.core.errors import Unavailable, UsageError
-from kit.tls.cells import Authentication, Cell, Certificate, Ending, Outcome, Step, Version
+from kit.tls.cells import CELLS, Authentication, Cell, Certificate, Ending, Outcome, Step, Version
+from kit.tls.libssl import has_ml_dsa
 from kit.tls.probe import Options, probe
 from kit.tls.target import Target
 from kit.tls.verdict import exit_status, findings
@@ -36,7 +37,7 @@ def _probe(handler: doubles.Handler, authority: Authority, host: str = "localhos
     options = {"ca_file": str(authority.ca_file), "timeout_s": 10.0, **how}
     with doubles.serving(handler) as port:
         cells = probe(Target(host, port), Options(**options))  # type: ignore[arg-type]
-    return {(cell.version, cell.authentication): cell for cell in cells}
+    return {name: cell for cell in cells if (name := (cell.version, cell.authentication)) in ALL}
 
 
 def _outcomes(cells: Cells) -> list[str]:
@@ -52,7 +53,8 @@ def test_two_certificates_serve_four_cells(authority: Authority) -> None:
     assert _outcomes(cells) == ["ok"] * 4
     assert {cell.chain[0].key for cell in cells.values()} == {"RSA 2048", "P-256"}
     cell = cells[V13, ECDSA]
-    assert (cell.scheme, cell.group, cell.address) == ("ecdsa_secp256r1_sha256", "x25519", "127.0.0.1")
+    group = "X25519MLKEM768" if has_ml_dsa() else "x25519"
+    assert (cell.scheme, cell.group, cell.address) == ("ecdsa_secp256r1_sha256", group, "127.0.0.1")
     assert cell.chain[0].names == ("localhost", "mail.test", "127.0.0.1", "::1")
     assert cell.chain[0].issuer == cell.chain[1].subject == "CN=Test Intermediate"
     assert cell.times.connect_ms is not None
@@ -77,12 +79,12 @@ def test_ipv6_is_spoken(authority: Authority) -> None:
     assert cells[0].address == "::1"
 
 
-@pytest.mark.parametrize("kind", Authentication)
+@pytest.mark.parametrize("kind", [RSA, ECDSA])
 def test_one_certificate_serves_its_own_two_cells(kind: Authentication, authority: Authority) -> None:
     leaf = authority.rsa if kind is RSA else authority.ecdsa
     cells = _probe(doubles.tls(leaf), authority)
     assert {a: cells[v, a].outcome for v, a in ALL} == {
-        a: Outcome.OK if a is kind else Outcome.NOT_SERVED for a in Authentication
+        a: Outcome.OK if a is kind else Outcome.NOT_SERVED for a in (RSA, ECDSA)
     }
     assert exit_status(list(cells.values())) == 0
 
@@ -90,7 +92,7 @@ def test_one_certificate_serves_its_own_two_cells(kind: Authentication, authorit
 @pytest.mark.parametrize(
     "then", [doubles.alert(doubles.INTERNAL_ERROR), lambda _connection: None, doubles.reset]
 )
-@pytest.mark.parametrize("kind", Authentication)
+@pytest.mark.parametrize("kind", [RSA, ECDSA])
 def test_tls_1_2_with_a_key_that_does_not_sign(
     kind: Authentication, then: doubles.Handler, authority: Authority
 ) -> None:
@@ -101,7 +103,7 @@ def test_tls_1_2_with_a_key_that_does_not_sign(
     assert "key_does_not_sign" in _said(cells)
 
 
-@pytest.mark.parametrize("kind", Authentication)
+@pytest.mark.parametrize("kind", [RSA, ECDSA])
 def test_tls_1_3_with_a_key_that_does_not_sign(kind: Authentication, authority: Authority) -> None:
     leaf = authority.rsa if kind is RSA else authority.ecdsa
     cells = _probe(doubles.tls_1_3(leaf, lambda sealed: sealed.alert(doubles.INTERNAL_ERROR)), authority)
@@ -223,7 +225,7 @@ def test_a_server_that_hangs_is_given_up_in_every_cell(authority: Authority) -> 
 
 
 def test_the_cells_run_side_by_side_so_that_a_hung_one_delays_no_other(authority: Authority) -> None:
-    all_here = threading.Barrier(len(ALL), timeout=15)
+    all_here = threading.Barrier(len(CELLS), timeout=15)
     serve = doubles.tls(authority.rsa, authority.ecdsa)
 
     def wait_for_all(connection: socket.socket) -> None:

@@ -69,28 +69,42 @@ def _cells(kit: Kit, authority: Authority, *arguments: str) -> tuple[list[dict[s
 
 
 def _facts(cells: list[dict[str, object]]) -> list[tuple[object, ...]]:
-    return [(c["version"], c["authentication"], c["outcome"], c["scheme"], c["group"]) for c in cells]
+    """Where both sides have a newer OpenSSL, the group is the hybrid one."""
+    groups = {"X25519MLKEM768": "x25519"}
+    return [
+        (
+            c["version"],
+            c["authentication"],
+            c["outcome"],
+            c["scheme"],
+            groups.get(str(c["group"]), c["group"]),
+        )
+        for c in cells
+    ]
 
 
-_FOUR_GOOD = [
+_FOUR_OF_FIVE = [
     ("1.2", "RSA", "ok", "rsa_pss_rsae_sha256", "x25519"),
     ("1.2", "ECDSA", "ok", "ecdsa_secp256r1_sha256", "x25519"),
     ("1.3", "RSA", "ok", "rsa_pss_rsae_sha256", "x25519"),
     ("1.3", "ECDSA", "ok", "ecdsa_secp256r1_sha256", "x25519"),
+    ("1.3", "ML-DSA", "not served", "", ""),
 ]
 
 
-def test_nginx_with_two_certificates_serves_four_cells(kit: Kit, nginx: int, authority: Authority) -> None:
+def test_nginx_with_two_certificates_serves_their_four_cells(
+    kit: Kit, nginx: int, authority: Authority
+) -> None:
     cells, findings, status = _cells(kit, authority, "--want", "rsa,ecdsa", f"localhost:{nginx}")
-    assert (_facts(cells), findings, status) == (_FOUR_GOOD, [], 0)
-    assert {len(c["chain"]) for c in cells} == {2}  # type: ignore[arg-type]
+    assert (_facts(cells), findings, status) == (_FOUR_OF_FIVE, [], 0)
+    assert {len(c["chain"]) for c in cells[:4]} == {2}  # type: ignore[arg-type]
 
 
-def test_postfix_with_two_certificates_serves_four_cells(
+def test_postfix_with_two_certificates_serves_their_four_cells(
     kit: Kit, postfix: int, authority: Authority
 ) -> None:
     cells, findings, status = _cells(kit, authority, "--starttls", "smtp", f"localhost:{postfix}")
-    assert (_facts(cells), findings, status) == (_FOUR_GOOD, [], 0)
+    assert (_facts(cells), findings, status) == (_FOUR_OF_FIVE, [], 0)
 
 
 def test_postfix_asked_for_tls_at_once_speaks_another_protocol(kit: Kit, postfix: int) -> None:
@@ -129,6 +143,6 @@ def test_opensmtpd_of_debian_13_serves_the_cells_of_its_certificate(
 ) -> None:
     target = f"localhost:{opensmtpd[kind]}"
     cells, findings, status = _cells(kit, authority, "--starttls", "smtp", "--want", kind.lower(), target)
-    good = [facts for facts in _FOUR_GOOD if facts[1] == kind]
+    good = [facts for facts in _FOUR_OF_FIVE if facts[1] == kind]
     own = [cell for cell in cells if cell["authentication"] == kind]
     assert (_facts(own), findings, status) == (good, [], 0)

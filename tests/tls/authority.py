@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | mldsa.MLDSA65PrivateKey
 NAMES = ("localhost", "mail.test", "127.0.0.1", "::1")
 _DAY = datetime.timedelta(days=1)
 
@@ -53,6 +53,10 @@ class Authority:
     def ecdsa(self) -> Leaf:
         return self.leaf("ecdsa", make_key("ecdsa"))
 
+    @cached_property
+    def ml_dsa(self) -> Leaf:
+        return self.leaf("ml-dsa", make_key("ml-dsa"))
+
     def leaf(
         self,
         name: str,
@@ -75,7 +79,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(_identifier(signer), critical=False)
-            .sign(signer, hashes.SHA256())
+            .sign(signer, None if isinstance(signer, mldsa.MLDSA65PrivateKey) else hashes.SHA256())
         )
         chain = [certificate, self.middle] if with_middle and not self_signed else [certificate]
         return self._write(name, certificate, chain, key)
@@ -116,6 +120,8 @@ class Authority:
 def make_key(kind: str) -> Key:
     if kind == "rsa":
         return rsa.generate_private_key(65537, 2048)
+    if kind == "ml-dsa":
+        return mldsa.MLDSA65PrivateKey.generate()
     return ec.generate_private_key(ec.SECP256R1())
 
 

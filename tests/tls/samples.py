@@ -7,7 +7,7 @@ from typing import Any
 
 from kit.tls.cells import Authentication, Cell, Certificate, Ending, Times, Version
 
-RSA, ECDSA = Authentication.RSA, Authentication.ECDSA
+RSA, ECDSA, ML_DSA = Authentication
 RSA_CERTIFICATE = Certificate(
     "aa" * 32,
     authentication=RSA,
@@ -20,11 +20,14 @@ RSA_CERTIFICATE = Certificate(
     not_after="2027-01-01T00:00:00+00:00",
 )
 ECDSA_CERTIFICATE = replace(RSA_CERTIFICATE, sha256="cc" * 32, authentication=ECDSA, key="P-256")
-ALL = tuple((version, authentication) for version in Version for authentication in Authentication)
+ML_DSA_CERTIFICATE = replace(RSA_CERTIFICATE, sha256="dd" * 32, authentication=ML_DSA, key="ML-DSA-65")
+# A server of today, and the cell that comes with ML-DSA.
+ALL = tuple((version, authentication) for version in Version for authentication in (RSA, ECDSA))
+POST_QUANTUM = (Version.TLS_1_3, ML_DSA)
 
 
 def certificate(authentication: Authentication) -> Certificate:
-    return RSA_CERTIFICATE if authentication is RSA else ECDSA_CERTIFICATE
+    return {RSA: RSA_CERTIFICATE, ECDSA: ECDSA_CERTIFICATE, ML_DSA: ML_DSA_CERTIFICATE}[authentication]
 
 
 def good(version: Version, authentication: Authentication, **changes: Any) -> Cell:

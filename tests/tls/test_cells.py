@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kit.tls.cells import Cell, Certificate, Ending, Outcome, Step, Version
-from tests.tls.samples import ECDSA, RSA, RSA_CERTIFICATE, good, refused, unsigned
+from kit.tls.cells import CELLS, Cell, Certificate, Ending, Outcome, Step, Version
+from tests.tls.samples import ALL, ECDSA, POST_QUANTUM, RSA, RSA_CERTIFICATE, good, refused, unsigned
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
 
@@ -20,9 +20,19 @@ def test_a_clean_refusal_without_a_certificate_is_not_served() -> None:
     assert Cell(V12, RSA, Ending.REFUSED, step=Step.DIALOGUE).outcome is Outcome.NOT_SERVED
 
 
-@pytest.mark.parametrize("ending", [e for e in Ending if e is not Ending.COMPLETED])
+@pytest.mark.parametrize("ending", [e for e in Ending if e not in (Ending.COMPLETED, Ending.UNCHECKED)])
 def test_a_certificate_without_a_completed_handshake_is_broken(ending: Ending) -> None:
     assert unsigned(V13, ECDSA, ending=ending, alert=40).outcome is Outcome.BROKEN
+
+
+def test_tls_1_2_has_no_ml_dsa() -> None:
+    assert (*ALL, POST_QUANTUM) == CELLS
+
+
+def test_what_this_client_cannot_check_is_unknown() -> None:
+    assert Cell(*POST_QUANTUM, Ending.UNCHECKED).outcome is Outcome.UNKNOWN
+    assert good(*POST_QUANTUM).outcome is Outcome.OK
+    assert refused(*POST_QUANTUM).outcome is Outcome.NOT_SERVED
 
 
 def test_a_completed_handshake_that_does_not_verify_is_broken() -> None:

@@ -7,7 +7,7 @@ import datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given, settings
@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from kit.tls.cells import Authentication
 from kit.tls.certificate_facts import describe
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+Key = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
 
 
 def _der(key: Key, *names: x509.GeneralName, common_name: str = "mail.test") -> bytes:
@@ -33,7 +40,7 @@ def _der(key: Key, *names: x509.GeneralName, common_name: str = "mail.test") -> 
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    hash_ = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    hash_ = hashes.SHA256() if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) else None
     return builder.sign(key, hash_).public_bytes(Encoding.DER)
 
 
@@ -48,6 +55,9 @@ _GOOD = _der(_P256, x509.DNSName("mail.test"))
         (_P256, Authentication.ECDSA, "P-256"),
         (ec.generate_private_key(ec.SECP521R1()), Authentication.ECDSA, "P-521"),
         (ed25519.Ed25519PrivateKey.generate(), None, "Ed25519"),
+        (mldsa.MLDSA44PrivateKey.generate(), Authentication.ML_DSA, "ML-DSA-44"),
+        (mldsa.MLDSA65PrivateKey.generate(), Authentication.ML_DSA, "ML-DSA-65"),
+        (mldsa.MLDSA87PrivateKey.generate(), Authentication.ML_DSA, "ML-DSA-87"),
     ],
 )
 def test_keys_are_named(key: Key, authentication: Authentication | None, shown: str) -> None:

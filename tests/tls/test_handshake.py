@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kit.tls import libssl
 from kit.tls.cells import Authentication, Ending, Version
 from kit.tls.handshake import Handshake
+from kit.tls.libssl import has_ml_dsa
 from kit.tls.offer import Question
 from tests.tls.authority import Authority
 from tests.tls.samples import ALL, ECDSA, RSA
@@ -61,7 +62,8 @@ def test_each_cell_gets_the_certificate_that_it_forces(
     client = _shake(question, authority)
     assert (client.ending, client.error, client.forced) == (Ending.COMPLETED, "", True)
     assert client.facts.scheme.startswith("rsa_pss_rsae" if authentication is RSA else "ecdsa_secp256r1")
-    assert client.facts.group == "x25519"
+    hybrid = has_ml_dsa() and version is V13
+    assert client.facts.group == ("X25519MLKEM768" if hybrid else "x25519")
     assert len(client.facts.chain) == 2
     assert client.facts.signed
     assert client.cipher

@@ -10,15 +10,15 @@ from kit.tls.cells import Cell, Certificate, Version
 from kit.tls.report import remark_lines, render, row, tables
 from kit.tls.target import Target
 from kit.tls.verdict import findings
-from tests.tls.samples import ALL, ECDSA, RSA, RSA_CERTIFICATE, good, refused, unsigned
+from tests.tls.samples import ALL, ECDSA, POST_QUANTUM, RSA, RSA_CERTIFICATE, good, refused, unsigned
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
 _TARGET = Target("localhost", 443)
 
 
-def _shown(cells: list[Cell], *, as_json: bool = False) -> str:
+def _shown(cells: list[Cell], *, as_json: bool = False, hybrids: list[str] | None = None) -> str:
     out = io.StringIO()
-    render(Output(as_json=as_json, stdout=out), _TARGET, cells, findings(cells))
+    render(Output(as_json=as_json, stdout=out), _TARGET, cells, findings(cells), hybrids)
     return out.getvalue()
 
 
@@ -63,6 +63,15 @@ def test_the_answer_is_the_last_line() -> None:
     lines = _shown(cells).splitlines()
     assert lines[-2].startswith("fault: RSA: a certificate is shown, but no handshake completes")
     assert lines[-1] == "0 of 4 cells ok, 2 not served, 2 broken"
+
+
+def test_the_hybrid_groups_are_a_line_and_a_record_where_they_were_asked_for() -> None:
+    cells = [good(*name) for name in (*ALL, POST_QUANTUM)]
+    assert "hybrid groups" not in _shown(cells)
+    assert "\nhybrid groups: X25519MLKEM768\n" in _shown(cells, hybrids=["X25519MLKEM768"])
+    assert "\nhybrid groups: none\n" in _shown(cells, hybrids=[])
+    last = json.loads(_shown(cells, as_json=True, hybrids=["X25519MLKEM768"]).splitlines()[-1])
+    assert (last["kind"], last["hybrid"]) == ("groups", ["X25519MLKEM768"])
 
 
 def test_each_chain_is_shown_once() -> None:

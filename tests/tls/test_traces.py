@@ -7,13 +7,18 @@ import random
 from functools import cache
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kit.tls.traces import LIMB, ORDERS, find, public_is_in, sought
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 KINDS = ("rsa-2048", "rsa-3072", "p-256", "p-384")
+ML_DSA = {
+    "ml-dsa-44": mldsa.MLDSA44PrivateKey,
+    "ml-dsa-65": mldsa.MLDSA65PrivateKey,
+    "ml-dsa-87": mldsa.MLDSA87PrivateKey,
+}
 
 
 @cache
@@ -98,6 +103,26 @@ def test_openssls_montgomery_form_of_a_scalar_is_found(kind: str) -> None:
     assert wanted
     planted = filler(8_000, 1) + form.to_bytes(key.key_size // 8, "little") + filler(8_000, 2)
     assert [trace.offset for trace in find(planted, [wanted])] == [8_000]
+
+
+@pytest.mark.parametrize("kind", ML_DSA)
+def test_an_ml_dsa_seed_is_found_in_each_form_and_its_public_key_is_none(kind: str) -> None:
+    key = ML_DSA[kind].generate()
+    wanted = sought(kind, key.public_key())
+    assert wanted
+    seed, public = key.private_bytes_raw(), key.public_key().public_bytes_raw()
+    forms = {
+        "big-endian": seed,
+        "DER": bytes(3) + key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        "base64": b'"' + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + b'"',
+        "hex": b"d=" + seed.hex().encode() + b"\n",
+    }
+    for number, (form, planted) in enumerate(forms.items()):
+        memory = filler(20_000, number) + bytes(LIMB) + planted + bytes(LIMB) + filler(8_000, number + 9)
+        assert form in "".join(trace.form for trace in find(memory, [wanted])), form
+    memory = filler(20_000, 1) + public + filler(8_000, 2)
+    assert public_is_in(memory, wanted)
+    assert find(memory, [wanted]) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

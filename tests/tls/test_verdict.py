@@ -9,7 +9,7 @@ import pytest
 from kit.core.errors import ProtocolError, Unavailable, UsageError
 from kit.tls.cells import Cell, Ending, Step, Version
 from kit.tls.verdict import complaint, exit_status, findings, parse_wanted
-from tests.tls.samples import ALL, ECDSA, RSA, RSA_CERTIFICATE, good, refused, unsigned
+from tests.tls.samples import ALL, ECDSA, POST_QUANTUM, RSA, RSA_CERTIFICATE, good, refused, unsigned
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
 _GOOD = [good(*name) for name in ALL]
@@ -96,6 +96,16 @@ def test_nothing_served_is_exit_1() -> None:
     cells = [refused(*name) for name in ALL]
     assert [finding.name for finding in findings(cells)] == ["nothing_served"]
     assert exit_status(cells) == 1
+
+
+def test_what_cannot_be_checked_here_is_a_note_and_wanted_a_fault() -> None:
+    cells = [*(good(*name) for name in ALL), Cell(*POST_QUANTUM, Ending.UNCHECKED, error="cannot check it")]
+    (note,) = findings(cells)
+    assert (note.name, note.text, note.fault) == ("not_checked", "ML-DSA: cannot check it", False)
+    assert exit_status(cells) == 0
+    wanted = findings(cells, parse_wanted("ml-dsa"))
+    assert [finding.name for finding in wanted if finding.fault] == ["wanted_not_served"]
+    assert "not known to be served" in wanted[0].text
 
 
 def test_what_was_not_forced_is_noted_and_unknown_is_no_fault() -> None:

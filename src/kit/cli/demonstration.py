@@ -21,13 +21,15 @@ from kit.core.output import Output
 
 if TYPE_CHECKING:
     from kit.agent.client import AgentClient
-    from kit.tls.cells import Cell
+    from kit.tls.cells import Authentication, Cell, Version
     from kit.tls.load import Client
     from kit.tls.proof import KeyUse, Proof, Scan
 
 HOST, NAME = "127.0.0.1", "localhost"
 KINDS = {"rsa": "rsa-2048", "ecdsa": "p-256"}
-# Enough that each of the four kinds of client is served several times before and after the snapshot.
+# Where this Python's OpenSSL has it.
+ML_DSA = {"ml-dsa": "ml-dsa-65"}
+# Enough that each of the four or five kinds of client is served several times before and after the snapshot.
 _HANDSHAKES, _LIMIT_S, _CONNECTIONS = 24, 10, 2
 _DAYS = 1
 
@@ -65,10 +67,12 @@ def demonstrate(output: Output) -> int:
 def _set_up(directory: Path, stack: ExitStack) -> Stage:
     from kit.agent.client import AgentClient
     from kit.agent.launch import start_agent
+    from kit.tls.certificates import can_make_ml_dsa
 
     running = stack.enter_context(start_agent(str(directory / "agent.sock"), log_path=os.devnull))
     client = stack.enter_context(AgentClient(running.socket_path))
-    pairs = make_keys(client, running.socket_path, directory, KINDS)
+    kinds = {**KINDS, **ML_DSA} if can_make_ml_dsa() else KINDS
+    pairs = make_keys(client, running.socket_path, directory, kinds)
     authorities = directory / "authorities.pem"
     authorities.write_text("".join(Path(pair[0]).read_text() for pair in pairs))
     server = stack.enter_context(server_process(*serve_arguments(pairs)))
@@ -111,9 +115,18 @@ def _probe(stage: Stage, output: Output) -> list[Cell]:
         output.line(
             f"a server, process {stage.server.pid}, with its keys in an agent, process {stage.agent_pid}"
         )
-    cells = probe(target, Options(ca_file=str(stage.authorities), server_name=NAME))
+    asked = probe(target, Options(ca_file=str(stage.authorities), server_name=NAME))
+    cells = [cell for cell in asked if (cell.version, cell.authentication) in _shown()]
     report.render(output, target, cells, verdict.findings(cells))
     return cells
+
+
+def _shown() -> list[tuple[Version, Authentication]]:
+    """The cells that the servers here have certificates for."""
+    from kit.tls.cells import CELLS, Authentication
+    from kit.tls.certificates import can_make_ml_dsa
+
+    return [cell for cell in CELLS if cell[1] is not Authentication.ML_DSA or can_make_ml_dsa()]
 
 
 def _uses(agent: AgentClient) -> tuple[KeyUse, ...]:
@@ -128,14 +141,12 @@ def _uses(agent: AgentClient) -> tuple[KeyUse, ...]:
 
 def _clients(server: ServerProcess, ca_file: str | None) -> list[Client]:
     """A client for each cell."""
-    from kit.tls.cells import Authentication, Version
     from kit.tls.load import Client
     from kit.tls.offer import Question, client_context
 
     return [
         Client(HOST, server.port, client_context(question)[0], NAME)
-        for version in Version
-        for authentication in Authentication
+        for version, authentication in _shown()
         for question in [Question(version, authentication, NAME, ca_file, verify=ca_file is not None)]
     ]
 

@@ -13,7 +13,7 @@ from kit.core.output import Output
 
 @click.group()
 def tls() -> None:
-    """Test TLS handshakes with RSA and ECDSA keys."""
+    """Test TLS handshakes with RSA, ECDSA and ML-DSA keys."""
 
 
 @tls.command()
@@ -21,7 +21,7 @@ def tls() -> None:
 @click.option("--starttls", type=click.Choice(["smtp"]), help="Hold this dialogue before TLS.")
 @click.option("--ca", "ca_file", metavar="FILE", help="Trust only these authorities. [default: the system's]")
 @click.option("--servername", metavar="NAME", help="Ask for NAME and verify it. [default: HOST]")
-@click.option("--want", metavar="TYPES", help="Fail where one of these is not served: rsa,ecdsa.")
+@click.option("--want", metavar="TYPES", help="Fail where one of these is not served: rsa,ecdsa,ml-dsa.")
 @timeout_option(5.0)
 @json_option
 def probe(
@@ -33,17 +33,20 @@ def probe(
     timeout_s: float,
     output: Output,
 ) -> int:
-    """Try {TLS 1.2, 1.3} x {RSA, ECDSA}, each by itself; without HOST, show kit's own servers."""
+    """Try {TLS 1.2, 1.3} x {RSA, ECDSA} and TLS 1.3 with ML-DSA, each by itself.
+
+    Without HOST, show kit's own servers.
+    """
     if target is None:
         return _demonstrate(output, starttls=starttls, ca=ca_file, servername=servername, want=want)
     from kit.tls import report, verdict
     from kit.tls.probe import probe_target
 
     wanted = verdict.parse_wanted(want or "")
-    place, cells = probe_target(target, starttls, ca_file, servername, timeout_s)
+    place, cells, hybrids = probe_target(target, starttls, ca_file, servername, timeout_s)
     error = verdict.complaint(place, cells, starttls)
     if output.as_json or not error:
-        report.render(output, place, cells, verdict.findings(cells, wanted))
+        report.render(output, place, cells, verdict.findings(cells, wanted), hybrids)
     if error:
         raise error
     return verdict.exit_status(cells, wanted)
@@ -64,7 +67,11 @@ def _demonstrate(output: Output, **given: str | None) -> int:
 @click.option(
     "--key", "keys", multiple=True, metavar="FILE|NAME", help="Its key: PEM, a handle, or a key in the agent."
 )
-@click.option("--self-signed", is_flag=True, help="Make RSA and P-256 test certificates for localhost.")
+@click.option(
+    "--self-signed",
+    is_flag=True,
+    help="Make test certificates of each type for localhost.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=4433, show_default=True, type=click.IntRange(0, 65535), help="0 for any.")
 @click.option(
@@ -81,8 +88,8 @@ def _demonstrate(output: Output, **given: str | None) -> int:
 def serve(output: Output, **wish: Any) -> None:
     """Serve test handshakes and log what each negotiated.
 
-    --cert and --key are given in pairs; RSA and ECDSA certificates for the same names share the port, and of
-    certificates for several names the client's SNI chooses.
+    --cert and --key are given in pairs; RSA, ECDSA and ML-DSA certificates for the same names share the port,
+    and of certificates for several names the client's SNI chooses.
     """
     from kit.cli.serving import Wish, serve_tls
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import socket
 import time
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from kit.tls.connection import Address, Connection, Deadline, connect
 from kit.tls.dialogue import DIALOGUES, Dialogue, Refused
 from kit.tls.facts import Facts
 from kit.tls.handshake import Handshake
+from kit.tls.inquiry import RANDOM_SIZE, Inquiry, Offer
 from kit.tls.offer import Question
 
 
@@ -33,6 +36,23 @@ class Attempt:
     times: Times = field(default_factory=Times)
 
 
+def inquire(
+    offer: Offer, question: Question, addresses: list[Address], starttls: str | None, limit_s: float
+) -> Attempt:
+    """Ask by hand what OpenSSL cannot ask; the certificate stays unseen."""
+    inquiry = Inquiry(offer, _sni(question.server_name), os.urandom(RANDOM_SIZE))
+    return _Conversation(question, Deadline(limit_s), inquiry).run(addresses, starttls)
+
+
+def _sni(name: str) -> str:
+    """RFC 6066, section 3: an address is no name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    return ""
+
+
 def ask(question: Question, addresses: list[Address], starttls: str | None, limit_s: float) -> Attempt:
     """Ask with verification; if only that fails, ask again without it, for the facts.
 
@@ -50,12 +70,12 @@ def ask(question: Question, addresses: list[Address], starttls: str | None, limi
 class _Conversation:
     """One connection from its start to its end, and how far it came."""
 
-    def __init__(self, question: Question, deadline: Deadline) -> None:
+    def __init__(self, question: Question, deadline: Deadline, inquiry: Inquiry | None = None) -> None:
         self._question, self._deadline = question, deadline
         self._step = Step.CONNECT
         self._address = ""
         self._times = Times()
-        self._handshake = Handshake(question)
+        self._handshake = inquiry or Handshake(question)
 
     def run(self, addresses: list[Address], starttls: str | None) -> Attempt:
         try:
@@ -98,7 +118,7 @@ class _Conversation:
                 connection.send(handshake.feed(data))
         finally:
             self._times = replace(self._times, handshake_ms=_since(start_s))
-        if handshake.ending is Ending.COMPLETED:
+        if handshake.ending in (Ending.COMPLETED, Ending.UNCHECKED):
             connection.send(handshake.close())
 
     def _attempt(self, ending: Ending, error: str) -> Attempt:

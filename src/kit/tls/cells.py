@@ -1,8 +1,8 @@
 """The cells of a probe: what was asked of a server, and what came of it.
 
 A server with an RSA and an ECDSA certificate is really four services, {TLS 1.2, 1.3} x {RSA, ECDSA}, and each
-can break alone. A `Cell` holds what was seen of one; everything that kit prints about a server (table, JSON,
-findings, exit status) is a function of its cells and of nothing else.
+can break alone; ML-DSA over TLS 1.3 is a fifth. A `Cell` holds what was seen of one; everything that kit
+prints about a server (table, JSON, findings, exit status) is a function of its cells and of nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,16 @@ class Authentication(StrEnum):
 
     RSA = "RSA"
     ECDSA = "ECDSA"
+    ML_DSA = "ML-DSA"
+
+
+# TLS 1.2 has no ML-DSA.
+CELLS = tuple(
+    (version, authentication)
+    for version in Version
+    for authentication in Authentication
+    if version is Version.TLS_1_3 or authentication is not Authentication.ML_DSA
+)
 
 
 class Step(StrEnum):
@@ -44,13 +54,14 @@ class Ending(StrEnum):
     REJECTED = "rejected"  # this client could not accept what the server sent
     GARBAGE = "garbage"  # the peer does not speak the protocol
     UNREACHABLE = "unreachable"
+    UNCHECKED = "unchecked"  # the server went along with what this client cannot do to the end
 
 
 class Outcome(StrEnum):
     OK = "ok"
     NOT_SERVED = "not served"
     BROKEN = "broken"
-    UNKNOWN = "unknown"  # this interpreter could not force the question
+    UNKNOWN = "unknown"  # this interpreter could not force the question, or not check the answer
 
 
 # RFC 8446, section 6.2: how a server says that it serves no client with these offers. Any other alert tells
@@ -125,6 +136,8 @@ class Cell:
 
     @property
     def outcome(self) -> Outcome:
+        if self.ending is Ending.UNCHECKED:
+            return Outcome.UNKNOWN
         if not self.chain:
             return Outcome.NOT_SERVED if self._cleanly_refused else Outcome.BROKEN
         if not self.answers_the_question:

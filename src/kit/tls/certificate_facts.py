@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
+import cryptography
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -22,6 +23,9 @@ from kit.tls.cells import Authentication, Certificate
 _T = TypeVar("_T")
 # What it proves itself with, the key for people, and the SHA-256 of its SubjectPublicKeyInfo.
 _Key = tuple[Authentication | None, str, str]
+# RFC 9881, section 2.
+_ML_DSA = {f"2.16.840.1.101.3.4.3.{last}": f"ML-DSA-{size}" for last, size in ((17, 44), (18, 65), (19, 87))}
+_READS_ML_DSA_SINCE = 49
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
@@ -73,14 +77,27 @@ def _describe(certificate: x509.Certificate, sha256: str, reading: _Reading) -> 
 
 
 def _key(certificate: x509.Certificate) -> _Key:
+    post_quantum = _ML_DSA.get(certificate.public_key_algorithm_oid.dotted_string)
+    if post_quantum and not _reads_ml_dsa():
+        return Authentication.ML_DSA, post_quantum, ""
     key = certificate.public_key()
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     digest = hashlib.sha256(spki).hexdigest()
+    if post_quantum:
+        return Authentication.ML_DSA, post_quantum, digest
     if isinstance(key, rsa.RSAPublicKey):
         return Authentication.RSA, f"RSA {key.key_size}", digest
     if isinstance(key, ec.EllipticCurvePublicKey):
         return Authentication.ECDSA, _CURVES.get(key.curve.name, key.curve.name), digest
     return None, type(key).__name__.removesuffix("PublicKey").lstrip("_"), digest
+
+
+def _reads_ml_dsa() -> bool:
+    """From 49 on, and linked with OpenSSL 3.5 or newer, cryptography has the keys of such certificates."""
+    from cryptography.hazmat.backends.openssl import backend
+
+    major = int(cryptography.__version__.partition(".")[0])
+    return major >= _READS_ML_DSA_SINCE and backend.mldsa_supported()
 
 
 def _moment(when: datetime) -> str:

@@ -8,7 +8,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cryptography
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,8 +18,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from kit.core.errors import Unavailable, UsageError
+from kit.tls import libssl
 
-_PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+    _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | MLDSA65PrivateKey
+_MAKES_ML_DSA_SINCE = 49
+# RFC 9881, section 2.
+_ML_DSA = {f"2.16.840.1.101.3.4.3.{last}": f"ml-dsa-{size}" for last, size in ((17, 44), (18, 65), (19, 87))}
 _DAY = datetime.timedelta(days=1)
 
 
@@ -68,6 +77,9 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def kind_of(certificate: x509.Certificate) -> str:
     """The type of its key as `kit agent generate --type` writes it."""
+    post_quantum = _ML_DSA.get(certificate.public_key_algorithm_oid.dotted_string)
+    if post_quantum:
+        return post_quantum  # which an older `cryptography` has no key for
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return f"rsa-{key.key_size}"
@@ -90,10 +102,13 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def throw_away(directory: Path, names: Sequence[str] = ("localhost", "127.0.0.1", "::1")) -> list[Pair]:
-    """An RSA and a P-256 key made here, each with a self-signed certificate; the caller removes the files."""
+    """An RSA and a P-256 key made here, and one of ML-DSA where it can be served, each with a self-signed
+    certificate; the caller removes the files.
+    """
     keys: dict[str, _PrivateKey] = {
         "rsa": rsa.generate_private_key(65537, 2048),
         "ecdsa": ec.generate_private_key(ec.SECP256R1()),
+        **({"ml-dsa": _new_ml_dsa_key()} if can_make_ml_dsa() else {}),
     }
     pairs = []
     for name, key in keys.items():
@@ -104,15 +119,30 @@ def throw_away(directory: Path, names: Sequence[str] = ("localhost", "127.0.0.1"
     return pairs
 
 
+def can_make_ml_dsa() -> bool:
+    """Can this Python serve ML-DSA (OpenSSL 3.5), and make a certificate for it (cryptography 49)?"""
+    from cryptography.hazmat.backends.openssl import backend
+
+    major = int(cryptography.__version__.partition(".")[0])
+    return libssl.has_ml_dsa() and major >= _MAKES_ML_DSA_SINCE and backend.mldsa_supported()
+
+
+def _new_ml_dsa_key() -> MLDSA65PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    return mldsa.MLDSA65PrivateKey.generate()
+
+
 def _self_signed(key: _PrivateKey, names: Sequence[str]) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.datetime.now(datetime.UTC)
+    hashed = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     return (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + 7 * _DAY)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256() if hashed else None)
     )
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.core.errors import UsageError
-from kit.tls import facts
+from kit.core.errors import Unavailable, UsageError
+from kit.tls import facts, libssl
 from kit.tls.cells import Version
 from kit.tls.certificates import Leaf, Pair, covers, read
 
@@ -67,6 +67,12 @@ class Contexts:
 
     def _load(self, pair: Pair) -> None:
         leaf = read(pair.certificate)
+        if leaf.kind.startswith("ml-dsa") and not libssl.has_ml_dsa():
+            # What OpenSSL says of it is that the key is too small.
+            raise Unavailable(
+                f"'{pair.certificate}' cannot be served: this Python's ssl runs on {ssl.OPENSSL_VERSION}, "
+                "and ML-DSA takes 3.5 or newer"
+            )
         self.leaves[hashlib.sha256(leaf.der).digest()] = leaf
         names = tuple(sorted(name.lower() for name in leaf.names))
         if names not in self._by_names:

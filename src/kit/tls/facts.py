@@ -34,6 +34,9 @@ SCHEMES = {
     0x0809: "rsa_pss_pss_sha256",
     0x080A: "rsa_pss_pss_sha384",
     0x080B: "rsa_pss_pss_sha512",
+    0x0904: "mldsa44",
+    0x0905: "mldsa65",
+    0x0906: "mldsa87",
 }
 GROUPS = {
     23: "secp256r1",

@@ -13,6 +13,7 @@ from typing import Any
 
 from kit.core.text import printable
 from kit.tls import facts
+from kit.tls.alerts import alert_name
 from kit.tls.cells import Ending, Version
 from kit.tls.offer import Question, client_context
 
@@ -122,15 +123,6 @@ def _in_our_style(message: str) -> str:
     """OpenSSL's messages are sentences, kit's are not; "IP address" keeps its capitals."""
     head = message[:1].lower() if message[1:2].islower() else message[:1]
     return head + message[1:].rstrip(".")
-
-
-def alert_name(code: int) -> str:
-    """The alert's name in RFC 8446, section 6, as words."""
-    try:
-        name = ssl.AlertDescription(code).name
-    except ValueError:
-        return str(code)
-    return name.removeprefix("ALERT_DESCRIPTION_").lower().replace("_", " ")
 
 
 def _recorder(messages: list[bytes], alerts: list[bytes]) -> Callable[..., None]:

@@ -22,6 +22,11 @@ _GET_MIN_PROTO_VERSION, _GET_MAX_PROTO_VERSION = 130, 131
 _Control = Callable[[int, int, int, bytes | None], int]
 
 
+def has_ml_dsa() -> bool:
+    """Does the OpenSSL that `ssl` runs on have ML-DSA, and the hybrid groups of ML-KEM?"""
+    return ssl.OPENSSL_VERSION_INFO >= (3, 5)
+
+
 def force(context: ssl.SSLContext, signature_algorithms: str, groups: str) -> bool:
     """Let `context` offer exactly these (colon-separated); False where this interpreter cannot do it.
 

@@ -16,6 +16,7 @@ _SIGNATURE_ALGORITHMS = {
         for bits in (256, 384, 512)
     ),
     Authentication.ECDSA: "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512",
+    Authentication.ML_DSA: "mldsa65:mldsa44:mldsa87",
 }
 # No key transport (RFC 9325, section 4.1): with it the server's key would decrypt and sign nothing.
 _TLS_1_2_CIPHERS = {
@@ -24,6 +25,8 @@ _TLS_1_2_CIPHERS = {
 }
 # In TLS 1.2 the curve of an ECDSA certificate must be among the groups (RFC 8422, section 5.1): offer all.
 _GROUPS = "X25519:P-256:P-384:P-521"
+# A share for each that has a star, so that a server without hybrid groups need not ask for another one.
+_HYBRID_GROUPS = "*X25519MLKEM768:*X25519:SecP256r1MLKEM768:SecP384r1MLKEM1024:P-256:P-384:P-521"
 
 
 @dataclass(frozen=True)
@@ -51,5 +54,6 @@ def client_context(question: Question) -> tuple[ssl.SSLContext, bool]:
         context.load_verify_locations(question.ca_file)
     else:
         context.load_default_certs()
-    forced = libssl.force(context, _SIGNATURE_ALGORITHMS[question.authentication], _GROUPS)
+    groups = _HYBRID_GROUPS if libssl.has_ml_dsa() and not is_tls_1_2 else _GROUPS
+    forced = libssl.force(context, _SIGNATURE_ALGORITHMS[question.authentication], groups)
     return context, forced or is_tls_1_2

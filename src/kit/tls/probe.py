@@ -5,20 +5,21 @@ from __future__ import annotations
 import queue
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.core.errors import Unavailable, UsageError
 from kit.core.text import printable
-from kit.tls.attempt import Attempt, ask
-from kit.tls.cells import Authentication, Cell, Certificate, Ending, Step, Version
+from kit.tls import facts, inquiry, libssl
+from kit.tls.attempt import Attempt, ask, inquire
+from kit.tls.cells import CELLS, Authentication, Cell, Certificate, Ending, Step, Version
 from kit.tls.connection import Address, Deadline, resolve
 from kit.tls.dialogue import DIALOGUES
 from kit.tls.offer import Question
 from kit.tls.target import Target, dns_name, parse_target
 
 _HTTPS_PORT = 443
-_CELLS = tuple((version, authentication) for version in Version for authentication in Authentication)
+_UNCHECKED = f"the server goes along, and {ssl.OPENSSL_VERSION} cannot check it: ML-DSA takes 3.5 or newer"
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,24 @@ def probe(target: Target, options: Options | None = None) -> list[Cell]:
         return _unresolved(printable((error.strerror or str(error)).lower()))
     attempts = _ask_all(target, options, addresses)
     certificates = _describe({der for attempt in attempts for der in attempt.facts.chain})
-    return [_cell(*name, attempt, certificates) for name, attempt in zip(_CELLS, attempts, strict=True)]
+    return [_cell(*name, attempt, certificates) for name, attempt in zip(CELLS, attempts, strict=True)]
 
 
 def probe_target(
     text: str, starttls: str | None, ca_file: str | None, server_name: str | None, timeout_s: float
-) -> tuple[Target, list[Cell]]:
-    """Probe what a user wrote; the usual port follows from the dialogue."""
+) -> tuple[Target, list[Cell], tuple[str, ...] | None]:
+    """Probe what a user wrote, for its hybrid groups too; the usual port follows from the dialogue."""
     target = parse_target(text, DIALOGUES[starttls].port if starttls else _HTTPS_PORT)
     name = dns_name(server_name) if server_name else None
-    return target, probe(target, Options(starttls, ca_file, name, timeout_s))
+    options = Options(starttls, ca_file, name, timeout_s)
+    cells = probe(target, options)
+    return target, cells, hybrid_groups(target, options) if _speaks_tls_1_3(cells) else None
+
+
+def _speaks_tls_1_3(cells: list[Cell]) -> bool:
+    """Was there an answer over TLS 1.3, be it one of refusal?"""
+    endings = {cell.ending for cell in cells if cell.version is Version.TLS_1_3}
+    return bool(endings & {Ending.COMPLETED, Ending.ALERT, Ending.REJECTED, Ending.UNCHECKED})
 
 
 def _ask_all(target: Target, options: Options, addresses: list[Address]) -> list[Attempt]:
@@ -62,22 +71,53 @@ def _ask_all(target: Target, options: Options, addresses: list[Address]) -> list
 
     def run(position: int, question: Question) -> None:
         try:
-            done.put((position, ask(question, addresses, options.starttls, options.timeout_s)))
+            done.put((position, _ask(question, options, addresses)))
         except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
             done.put((position, error))
 
-    for position, (version, authentication) in enumerate(_CELLS):
+    for position, (version, authentication) in enumerate(CELLS):
         question = Question(
             version, authentication, options.server_name or target.server_name, options.ca_file
         )
         threading.Thread(target=run, args=(position, question), daemon=True).start()
     attempts: dict[int, Attempt] = {}
-    for _ in _CELLS:
+    for _ in CELLS:
         position, answer = done.get()
         if isinstance(answer, BaseException):
             raise answer
         attempts[position] = answer
-    return [attempts[position] for position in range(len(_CELLS))]
+    return [attempts[position] for position in range(len(CELLS))]
+
+
+def _ask(question: Question, options: Options, addresses: list[Address]) -> Attempt:
+    if question.authentication is Authentication.ML_DSA and not libssl.has_ml_dsa():
+        attempt = inquire(inquiry.ml_dsa(), question, addresses, options.starttls, options.timeout_s)
+        return replace(attempt, error=_UNCHECKED) if attempt.ending is Ending.UNCHECKED else attempt
+    return ask(question, addresses, options.starttls, options.timeout_s)
+
+
+def hybrid_groups(target: Target, options: Options | None = None) -> tuple[str, ...]:
+    """The groups with ML-KEM that the server takes, in its order; none where it does not answer.
+
+    Asked by hand, as an older OpenSSL has none of them: offered all, the server names one, then one of the
+    others, until it refuses.
+    """
+    options = options or Options()
+    question = Question(Version.TLS_1_3, Authentication.ECDSA, options.server_name or target.server_name)
+    try:
+        addresses = resolve(target, Deadline(options.timeout_s))
+    except OSError:
+        return ()
+    left, found = list(inquiry.HYBRID_GROUPS), []
+    while left:
+        offer = inquiry.hybrid(tuple(left))
+        attempt = inquire(offer, question, addresses, options.starttls, options.timeout_s)
+        code = next((code for code in left if facts.GROUPS[code] == attempt.facts.group), None)
+        if code is None:
+            break
+        left.remove(code)
+        found.append(facts.GROUPS[code])
+    return tuple(found)
 
 
 def _describe(chain: set[bytes]) -> dict[bytes, Certificate]:
@@ -115,7 +155,7 @@ def _cell(
 
 
 def _unresolved(error: str) -> list[Cell]:
-    return [Cell(*name, Ending.UNREACHABLE, step=Step.RESOLVE, error=error) for name in _CELLS]
+    return [Cell(*name, Ending.UNREACHABLE, step=Step.RESOLVE, error=error) for name in CELLS]
 
 
 def _check_ca_file(path: str) -> None:

@@ -1,6 +1,6 @@
 """What the demonstration saw, whether that is what it promises, and how it is told. Pure.
 
-It promises: all four cells are ok; the server's memory holds the public keys and no private one; and the same
+It promises: all cells are ok; the server's memory holds the public keys and no private one; and the same
 scan finds the private keys in the control, a server that has them. Anything less is a no.
 """
 

@@ -19,18 +19,27 @@ Table = list[tuple[str, ...]]
 _NAMES_SHOWN, _CHAIN_SHOWN = 4, 10
 
 
-def render(output: Output, target: Target, cells: Sequence[Cell], found: Sequence[Finding]) -> None:
-    """The whole result, as the user asked for it."""
+def render(
+    output: Output,
+    target: Target,
+    cells: Sequence[Cell],
+    found: Sequence[Finding],
+    hybrids: Sequence[str] | None = None,
+) -> None:
+    """The whole result, as the user asked for it; `hybrids` is None where nobody asked for them."""
     if output.as_json:
         for fields in records(target, cells, found):
             output.record(fields)
+        if hybrids is not None:
+            output.record(groups_record(target, hybrids))
         return
     output.line(headline(target, cells))
     output.line()
     for head, *rows in tables(cells, output.width):
         output.table(head, rows)
         output.line()
-    for line in (*remark_lines(cells), *chain_lines(cells), *verdict_lines(cells, found)):
+    remarks = (*remark_lines(cells), *hybrid_lines(hybrids))
+    for line in (*remarks, *chain_lines(cells), *verdict_lines(cells, found)):
         output.line(line)
 
 
@@ -43,6 +52,18 @@ def records(target: Target, cells: Sequence[Cell], found: Sequence[Finding]) -> 
         yield place | fields | times
     for finding in found:
         yield {"kind": "finding", "host": target.host, "port": target.port} | asdict(finding)
+
+
+def groups_record(target: Target, hybrids: Sequence[str]) -> dict[str, Any]:
+    """The record about groups, of which a cell tells only the one that it got."""
+    return {"kind": "groups", "host": target.host, "port": target.port, "hybrid": list(hybrids)}
+
+
+def hybrid_lines(hybrids: Sequence[str] | None) -> Iterator[str]:
+    """Groups whose secrets a quantum computer does not find out later."""
+    if hybrids is not None:
+        yield f"hybrid groups: {', '.join(hybrids) or 'none'}"
+        yield ""
 
 
 def headline(target: Target, cells: Sequence[Cell]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -132,6 +133,35 @@ class SoughtEc:
         return _x_of(ec.derive_private_key(number, self.curve).public_key()) in self.points
 
 
+@dataclass(frozen=True)
+class SoughtMlDsa:
+    """An ML-DSA public key; its secret is the seed, of which FIPS 204's algorithm 6 makes the key.
+
+    The first of what it makes is rho, with which the public key begins, so one hash tells a seed.
+    """
+
+    name: str
+    rho: bytes
+    dimensions: bytes  # k and l
+
+    size = 32
+    heads = (b"\x80\x20", b"\x04\x20")
+
+    @property
+    def public_forms(self) -> tuple[bytes, ...]:
+        return (self.rho,)
+
+    def plausible(self, window: bytes) -> bool:
+        return len(set(window)) >= _DISTINCT and len(window.translate(None, _ASCII)) >= _NOT_ASCII
+
+    def secret(self, number: int) -> bool:
+        made = hashlib.shake_256(number.to_bytes(self.size, "big") + self.dimensions)
+        return made.digest(len(self.rho)) == self.rho
+
+
+# FIPS 204, table 1: k and l by the size of the public key.
+_DIMENSIONS = {1312: (4, 4), 1952: (6, 5), 2592: (8, 7)}
+
 ORDERS = {
     "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     "secp384r1": 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D,
@@ -148,6 +178,9 @@ def sought(name: str, key: object) -> Sought | None:
         montgomery = ec.derive_private_key(2**key.key_size % ORDERS[key.curve.name], key.curve)
         points = frozenset((numbers.x, int.from_bytes(montgomery.exchange(ec.ECDH(), key), "big")))
         return SoughtEc(name, key.curve, points, _both_ways(numbers.x, size) + _both_ways(numbers.y, size))
+    if type(key).__name__.startswith("MLDSA"):
+        raw: bytes = key.public_bytes_raw()  # type: ignore[attr-defined]
+        return SoughtMlDsa(name, raw[:32], bytes(_DIMENSIONS[len(raw)]))
     return None
 
 
@@ -162,7 +195,9 @@ def sought_in_certificates(certificates: Iterable[bytes]) -> list[Sought]:
 
 
 def _kind(key: object) -> str:
-    return "RSA" if isinstance(key, rsa.RSAPublicKey) else "ECDSA"
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA"
+    return "ECDSA" if isinstance(key, ec.EllipticCurvePublicKey) else "ML-DSA"
 
 
 def public_is_in(memory: bytes, key: Sought) -> bool:

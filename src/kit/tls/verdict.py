@@ -45,6 +45,7 @@ def findings(cells: Sequence[Cell], wanted: Collection[Authentication] = ()) -> 
         *_nothing_served(cells),
         *_lone_versions(cells),
         *_grouped(cells, "not_forced", _not_forced, fault=False),
+        *_grouped(cells, "not_checked", _not_checked, fault=False),
     ]
 
 
@@ -111,6 +112,10 @@ def _not_forced(cell: Cell) -> str | None:
     if cell.forced:
         return None
     return "not forced: this Python's OpenSSL cannot be told what to offer, so the server chose"
+
+
+def _not_checked(cell: Cell) -> str | None:
+    return cell.error if cell.ending is Ending.UNCHECKED else None
 
 
 def _fails_with_certificate(cell: Cell) -> bool:
