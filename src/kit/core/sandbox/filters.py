@@ -97,6 +97,9 @@ _FORKING = _names(
     "fork pipe pipe2 epoll_create1 pread64 preadv preadv2 set_tid_address capget mlock mlock2 mlockall"
 )
 
+# To whom is decided by which sockets there can be.
+_CALLING = _names("connect")
+
 _FILES = _names("""
     open openat openat2 stat lstat statx access faccessat faccessat2 readlink readlinkat getcwd
 """)
@@ -156,11 +159,12 @@ _SET_MODE_FILTER, _THREADS_TOO = 1, 1
 def policy(role: Role, level: Level, family: Family) -> Policy:
     """The filter's tables for this role; a level of OFF has none."""
     special = {Role.ZYGOTE: _zygote, Role.WORKER: _worker, Role.CALLER: _caller}[role](family)
-    more = (Rule(_FORKING, ALLOW),) if role is Role.ZYGOTE else ()
-    shared = (*special, *_checked(), *more, Rule(_SERVING, ALLOW), Rule(_DEADLY, KILL))
+    more = {Role.ZYGOTE: _FORKING, Role.WORKER: (), Role.CALLER: _CALLING}[role]
+    shared = (*special, *_checked(), Rule((*more, *_SERVING), ALLOW), Rule(_DEADLY, KILL))
     if level is Level.STRICT:
         return Policy((*shared, Rule(_FILES, EACCES)), EPERM)
-    return Policy((*shared, Rule((*_FILES, *_DENIED), EPERM)), ALLOW)
+    denied = tuple(name for name in (*_FILES, *_DENIED) if name not in more)
+    return Policy((*shared, Rule(denied, EPERM)), ALLOW)
 
 
 def _checked() -> tuple[Rule, ...]:
@@ -190,11 +194,7 @@ def _worker(family: Family) -> tuple[Rule, ...]:
 
 def _caller(family: Family) -> tuple[Rule, ...]:
     """A worker that may connect to Unix sockets, of which it can reach those in the file system."""
-    return (
-        Rule(("socket",), ALLOW, (_one_of(0, _AF_UNIX),)),
-        Rule(("connect",), ALLOW),
-        *_worker(family),
-    )
+    return (Rule(("socket",), ALLOW, (_one_of(0, _AF_UNIX),)), *_worker(family))
 
 
 def _zygote(family: Family) -> tuple[Rule, ...]:
