@@ -275,7 +275,7 @@ def test_a_check_tells_that_all_is_ready(mail: Mail) -> None:
     ("change", "told"),
     [
         (('["tls-digest"]', '["tls-server"]'), "the key signs no digests"),
-        ((f'peers = ["user:{USER}"]', 'peers = ["uid:4711"]'), f"does not name smtpd's user {USER}"),
+        ((f'peers = ["user:{USER}"]', 'peers = ["uid:4711"]'), f"smtpd's user {USER} may not use the key"),
         (("", ""), "holds the key itself, which smtpd still reads"),
     ],
 )

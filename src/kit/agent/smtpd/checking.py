@@ -213,10 +213,10 @@ def _checked(pki: Pki, held: dict[bytes, KeyRecord], mine: set[bytes], user: str
 
 
 def _in_the_way(record: KeyRecord, seen: bool, user: str) -> tuple[str, str] | None:
-    if record.kind == "ed25519":
+    if not record.kind.startswith(("rsa-", "p-")):
         return "smtpd signs with RSA and ECDSA keys only", ""
     if not seen:
-        return f"the key does not name smtpd's user {user}", f'put "user:{user}" among its peers'
+        return f"smtpd's user {user} may not use the key", f'put "user:{user}" among its peers'
     if not signs_blocks(record.purposes):
         hint = "allow it tls-digest (kit-agent-security(7) says what that gives away)"
         return "the key signs no digests, and smtpd shows nothing else", hint
