@@ -178,7 +178,7 @@ def test_the_agent_s_user_alone_writes_where_the_audit_log_is(short_tmp: Path) -
         SYSTEMD / "tmpfiles.d" / "kit.conf",
     ]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-    (path,) = _settings(SYSTEM)["ReadWritePaths"]
+    path, _ = _settings(SYSTEM)["ReadWritePaths"]
     found = (short_tmp / path.lstrip("-/")).stat()
     owner = _accounts(short_tmp / "etc" / "passwd")["_kit"][2]
     assert (str(found.st_uid), stat.S_IMODE(found.st_mode)) == (owner, 0o750)

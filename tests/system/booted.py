@@ -56,6 +56,7 @@ class Booted:
     """The running machine."""
 
     def __init__(self, init: int) -> None:
+        self.root = f"/proc/{init}/root"  # its files, as this machine sees them
         self._enter = ["nsenter", f"--target={init}", *_JOINED]
 
     def run(self, *command: str, ok: bool = True) -> str:

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.agent.pkcs11.client import failed
+from tests.agent.samples import TLS_1_3_HEAD
 from tests.system.booted import CONFIG, KEY, Booted, booted
+from tests.system.pkcs11_program import DEVICE_ERROR, Program
 from tests.tls.authority import make_key
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has namespaces for systemd")
 
+CONTENT = TLS_1_3_HEAD + bytes(32)
 _AUDIT = "/var/log/kit/audit.jsonl"
-_CONFIGURATION = f'[agent]\naudit = "{_AUDIT}"\n[keys.web]\nfile = "{KEY}"\n'
+_PKCS11 = "/run/kit/pkcs11.sock"
+_CONFIGURATION = f'[agent]\naudit = "{_AUDIT}"\n[pkcs11]\n[keys.web]\nfile = "{KEY}"\npeers = ["uid:0"]\n'
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,43 @@ def test_a_reload_that_fails_is_told_and_changes_nothing(machine: Booted) -> Non
     assert "web" in machine.kit("list")
 
 
+def bridge(machine: Booted) -> int:
+    rows = json.loads(machine.kit("status", "--json"))["processes"]
+    return int(next(row["pid"] for row in rows if row["role"] == "bridge"))
+
+
+def test_root_and_the_group_reach_the_socket_of_programs(machine: Booted) -> None:
+    assert machine.run("stat", "--format=%U %G %a", _PKCS11) == "root kit 660"
+
+
+def test_a_program_stays_connected_over_restarts_of_the_service(machine: Booted) -> None:
+    first = bridge(machine)
+    with Program(machine.root + _PKCS11) as program:
+        handle = program.key("web")
+        for _ in range(2):
+            machine.run("systemctl", "restart", "kit-agent.service")
+            assert len(program.signature(handle, CONTENT)) == 64
+            assert bridge(machine) == first
+        with Program(machine.root + _PKCS11) as another:
+            assert another.keys() == ["web"]
+
+
+def test_a_service_that_is_stopped_leaves_a_bridge_only_to_programs(
+    machine: Booted, wait_until: Callable[..., None]
+) -> None:
+    def processes() -> int:
+        group = "/sys/fs/cgroup/system.slice/kit-agent.service/cgroup.procs"
+        return sum(line.isdigit() for line in machine.run("cat", group, ok=False).splitlines())
+
+    with Program(machine.root + _PKCS11) as program:
+        handle = program.key("web")
+        machine.run("systemctl", "stop", "kit-agent.service")
+        assert failed(lambda: program.signature(handle, CONTENT)) == DEVICE_ERROR
+        assert processes() == 1
+    wait_until(lambda: processes() == 0, "the end of the bridge", 30)
+    assert "web" in machine.kit("list")
+
+
 def test_a_client_waits_until_a_start_works_again(machine: Booted, wait_until: Callable[..., None]) -> None:
     machine.run("sh", "-c", f"echo nonsense >>{CONFIG}")
     machine.run("systemctl", "restart", "kit-agent", ok=False)
@@ -88,5 +130,5 @@ def test_the_next_client_starts_a_stopped_service(machine: Booted) -> None:
 def test_the_socket_takes_the_service_with_it(machine: Booted) -> None:
     machine.run("systemctl", "stop", "kit-agent.socket")
     assert machine.state("kit-agent.service") == "inactive dead"
-    assert machine.run("ls", "/run/kit") == ""
+    assert "agent.sock" not in machine.run("ls", "/run/kit").split()
     machine.run("systemctl", "start", "kit-agent.socket", "kit-agent.service")

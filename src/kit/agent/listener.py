@@ -169,8 +169,23 @@ def _listen(path: str, mode: int, group: int | None, kind: socket.SocketKind) ->
 
 
 def _open_to(path: str, mode: int, group: int | None) -> None:
-    os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
+    try:
+        os.chown(path, -1, -1 if group is None else group, follow_symlinks=False)
+    except PermissionError:
+        if group is None:
+            raise
+        _give(path, group)
     os.chmod(path, mode)  # noqa: PTH101 - beside chown
+
+
+def _give(path: str, group: int) -> None:
+    """As one of the group, whom no capability to change owners is needed for: a root of few has none."""
+    own = os.getegid()
+    os.setegid(group)
+    try:
+        os.chown(path, -1, group, follow_symlinks=False)
+    finally:
+        os.setegid(own)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
