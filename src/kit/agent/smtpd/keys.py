@@ -16,7 +16,7 @@ from kit.agent.smtpd.names import hash_name
 from kit.agent.smtpd.requests import Block, Digest, Request
 from kit.core.errors import ProtocolError, Unavailable
 
-PATIENCE_S = 1.0  # of one call
+PATIENCE_S = 3.0  # of one call; on a busy machine one took more than a second
 _PAUSE_S = 2.0
 # A peer can make as many handshakes with an unknown key as it likes; the list of keys is long.
 _LIST_EVERY_S = 1.0
