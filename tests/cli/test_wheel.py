@@ -22,6 +22,7 @@ SHARED = {
     "share/man/man7/kit-agent-protocol.7",
     "share/man/man7/kit-agent-security.7",
     "share/man/man8/kit-agent.8",
+    "share/man/man8/kit-agent-smtpd.8",
     "share/bash-completion/completions/kit",
     "share/zsh/site-functions/_kit",
     "share/fish/vendor_completions.d/kit.fish",
