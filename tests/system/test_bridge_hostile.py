@@ -111,7 +111,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     log = directory / "log"
     options = Options(limits=LIMITS, pkcs11="", config=str(config), workers=2)
     with start_agent(f"{directory}/agent.sock", log_path=str(log), options=options) as running:
-        yield Target(running.pkcs11_path, running.socket_path)
+        found = Target(running.pkcs11_path, running.socket_path)
+        with found.program:
+            yield found
     # A bug costs a program its connection, or a process its life, and stands in the log.
     events = {line.split()[2] for line in log.read_text().splitlines()}
     assert (
@@ -192,17 +194,20 @@ def everything(program: Program, times: int) -> bytes:
 
 
 def test_who_reads_no_answers_piles_none_up_and_is_not_waited_for(target: Target) -> None:
-    programs = [Program(target.path) for _ in range(8)]
-    for program in programs:
-        requests = everything(program, 400)
-        program.socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            program.socket.send(requests)
-    await_that(lambda: all(select.select([each.socket], [], [], 0)[0] for each in programs), "answers")
-    target.check()
-    for program in programs:
-        program.socket.settimeout(20)
-        assert closed(program.socket)
+    with contextlib.ExitStack() as stack:
+        peers = []
+        for _ in range(8):
+            program = stack.enter_context(Program(target.path))
+            requests = everything(program, 400)
+            program.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                program.socket.send(requests)
+            peers.append(program.socket)
+        await_that(lambda: all(select.select([peer], [], [], 0)[0] for peer in peers), "answers")
+        target.check()
+        for peer in peers:
+            peer.settimeout(20)
+            assert closed(peer)
 
 
 def test_who_reads_slowly_gets_every_answer(target: Target) -> None:
