@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
@@ -20,6 +21,15 @@ from kit.core.paths import private_directory, shared_directory
 # A client that does not wait is told EAGAIN when it is full; the connections' limit is elsewhere.
 _BACKLOG = 1024
 _PRIVATE = 0o600
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody listens."""
+
+    path: str
+    mode: int
+    group: int | None
 
 
 class Listener:

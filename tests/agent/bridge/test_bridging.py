@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from kit.agent.bridge.rendezvous import make
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, pair
 from kit.agent.channels.tallies import Tallies
+from kit.agent.listener import Place
 from kit.agent.processes.bridging import Bridge, Bridged, Bridging
-from kit.agent.processes.decision import Place
 from kit.agent.processes.door import Busy, Stranger
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.rendezvous import make
 from kit.agent.startup import Limits
 from kit.core.sandbox.plan import Level, Plan
 from tests.agent.joined import Lines

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kit.agent.config.settings import Settings as File
-from kit.agent.processes.decision import Place, decide, place
+from kit.agent.listener import Place
+from kit.agent.processes.decision import decide, place
 from kit.agent.startup import Configuration, Limits
 from kit.core.errors import KitError, NotPermitted, UsageError
 from kit.core.sandbox.plan import Level

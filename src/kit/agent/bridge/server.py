@@ -18,6 +18,7 @@ from functools import partial
 from kit.agent.bridge.customer import Closed, Customer, Patience
 from kit.agent.bridge.link import Gone, Link
 from kit.agent.bridge.patron import Patron
+from kit.agent.bridge.rendezvous import RETIRE, SERVE, greet
 from kit.agent.extension import (
     Answer,
     CertificateList,
@@ -30,7 +31,6 @@ from kit.agent.extension import (
 )
 from kit.agent.fault import place
 from kit.agent.pkcs11.conversation import Conversation
-from kit.agent.processes.rendezvous import RETIRE, SERVE, greet
 from kit.core.errors import ProtocolError
 
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT

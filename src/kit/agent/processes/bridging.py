@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from kit.agent.bridge.process import run
+from kit.agent.bridge.rendezvous import Rendezvous, make, take_over
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, ChannelClosed, pair
 from kit.agent.channels.tallies import BRIDGE_CLIENTS, BRIDGE_PID, Row
+from kit.agent.listener import Place
 from kit.agent.operations import Log
-from kit.agent.processes.decision import Place
 from kit.agent.processes.door import Busy, Door, Stranger
 from kit.agent.processes.loop import Loop
-from kit.agent.processes.rendezvous import Rendezvous, make, take_over
 from kit.agent.processes.restarts import Restarts
 from kit.agent.startup import Limits
 from kit.core.errors import ProtocolError

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kit.agent.config.settings import DEFAULT_USER, STANDARD_OUTPUT, Door
 from kit.agent.config.settings import Settings as File
 from kit.agent.config.values import FOR_AGENTS, SOCKET_PATH_LIMIT
+from kit.agent.listener import Place
 from kit.agent.processes.settings import Settings
 from kit.agent.startup import Configuration, Limits
 from kit.core.errors import NotPermitted, Unavailable, UsageError
@@ -20,15 +21,6 @@ _DESCRIPTORS_BESIDE_CLIENTS = 32
 _WORKERS_LIMIT = 64
 _PKCS11 = "pkcs11.sock"
 _NAMED = {level.value: level for level in Level}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the agent listens."""
-
-    path: str
-    mode: int
-    group: int | None
 
 
 def decide(asked: Configuration, file: File, descriptors: int) -> Settings:

@@ -25,12 +25,12 @@ from kit.agent.channels.tallies import Tallies
 from kit.agent.config.reading import read
 from kit.agent.config.settings import Settings as File
 from kit.agent.journal import Journal
-from kit.agent.listener import Listener
+from kit.agent.listener import Listener, Place
 from kit.agent.processes import zygote
 from kit.agent.processes.agency import Agency, Forked, Parts
 from kit.agent.processes.archive import Archive
 from kit.agent.processes.bridging import Bridge, find_or_fork
-from kit.agent.processes.decision import Place, bridge_place, decide, place
+from kit.agent.processes.decision import bridge_place, decide, place
 from kit.agent.processes.loop import Loop
 from kit.agent.processes.settings import Settings, Shared
 from kit.agent.startup import LINE_LIMIT, Configuration, Report

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from kit import __version__
 from kit.agent.channels.channel import Channel
-from kit.agent.config.values import FOR_AGENTS as _FOR_AGENTS
-from kit.agent.listener import Listener
-from kit.agent.processes.decision import Place
+from kit.agent.config.values import FOR_AGENTS
+from kit.agent.listener import Listener, Place
 from kit.core.errors import NotPermitted, Unavailable
 
 _GREETING = f"kit bridge {__version__}".encode()
@@ -56,7 +55,7 @@ def make(place: Place) -> Rendezvous:
     programs = Listener(place.path, place.mode, place.group)
     try:
         shared = place.mode & 0o077 != 0
-        agents = Listener(place.path + _FOR_AGENTS, shared=shared, kind=socket.SOCK_SEQPACKET)
+        agents = Listener(place.path + FOR_AGENTS, shared=shared, kind=socket.SOCK_SEQPACKET)
     except BaseException:
         programs.close()
         raise
@@ -76,7 +75,7 @@ def take_over(place: Place) -> tuple[Rendezvous, Channel] | None:
     """
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        connected.connect(place.path + _FOR_AGENTS)
+        connected.connect(place.path + FOR_AGENTS)
     except (FileNotFoundError, ConnectionRefusedError):
         connected.close()
         return None
@@ -90,7 +89,7 @@ def take_over(place: Place) -> tuple[Rendezvous, Channel] | None:
         connected.send(SERVE)
         programs = Listener.taken(place.path, descriptors[:2])
         programs.open_to(place.mode, place.group)
-        agents = Listener.taken(place.path + _FOR_AGENTS, descriptors[2:])
+        agents = Listener.taken(place.path + FOR_AGENTS, descriptors[2:])
         return Rendezvous(programs, agents), Channel(connected)
     for descriptor in descriptors:
         socket.close(descriptor)
