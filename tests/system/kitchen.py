@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pwd
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -107,8 +108,9 @@ _KEY = """
 file = "{key}"
 certificate = "{chain}"
 purposes = {purposes}
-peers = ["user:root", "user:www-data", "user:postfix", "user:haproxy", "user:nobody"]
+peers = {peers}
 """
+_USERS = ("root", "nobody", "www-data", "postfix", "opensmtpd")
 
 
 @contextlib.contextmanager
@@ -118,10 +120,15 @@ def kitchen(directory: Path, purposes: str) -> Iterator[Kitchen]:
     pki = directory / "pki"
     pki.mkdir()
     authority = Authority(pki)
-    text = _CONFIGURATION
+    text, everybody = _CONFIGURATION, {entry.pw_name for entry in pwd.getpwall()}
+    peers = [f"user:{name}" for name in _USERS if name in everybody]
     for leaf in (authority.rsa, authority.ecdsa):
         text += _KEY.format(
-            name=leaf.key.stem, key=leaf.key, chain=leaf.chain, purposes=json.dumps(purposes.split())
+            name=leaf.key.stem,
+            key=leaf.key,
+            chain=leaf.chain,
+            purposes=json.dumps(purposes.split()),
+            peers=json.dumps(peers),
         )
         leaf.chain.chmod(0o644)
     configuration = directory / "agent.toml"

@@ -45,7 +45,7 @@ _TITLES = {
     "pony express": "dispatcher",
     "pony": "dispatcher",
 }
-_ALONE = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/spool && exec "$@"'
+ALONE = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/spool && exec "$@"'
 
 
 @dataclass
@@ -134,7 +134,7 @@ class Mail:
         configuration = self.here / f"{name}.conf"
         configuration.write_text(_CONFIGURATION.format(here=self.here, keys=keys, ports=ports))
         log = self.here / f"{name}.log"
-        alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _ALONE, "sh"]
+        alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", ALONE, "sh"]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*alone, *command, "-d" if debug else "-F", "-f", str(configuration)],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.peers import find, only_on_debian
 from tests.system import probe_servers
+from tests.system.agents import KIT
 from tests.system.kitchen import Kit, Kitchen, cells
+from tests.system.mail_servers import ALONE
 
 _NGINX = """
 user www-data; daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/error.log info;
@@ -75,3 +80,35 @@ def test_postfix_of_debian_13_serves_with_the_files_that_hold_uris(
             assert cells(kit, room, "--starttls", "smtp", f"localhost:{port}") == ALL_GOOD
     finally:
         room.run("postfix", "stop")
+
+
+@only_on_debian(13, "its smtpd can sign under OpenSSL 3, as those since 7.3 can")
+@pytest.mark.recipe("smtpd", "kit in the place of smtpd's key process")
+@pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
+def test_smtpd_of_debian_13_serves_with_kit_in_its_key_process_place(
+    kind: str,
+    lenient: Kitchen,
+    kit: Kit,
+    wait_until: probe_servers.Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = find("smtpd")  # where it is unpacked, beside a Postfix that is installed
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{Path(program).parent}")
+    leaf = lenient.authority.rsa if kind == "RSA" else lenient.authority.ecdsa
+    *before, check = lenient.recipe("smtpd", leaf)["steps"]
+    lenient.follow({"steps": before})
+    port, name = probe_servers.free_port(), leaf.key.stem
+    lenient.write(
+        "/etc/smtpd.conf",
+        f'include "/etc/kit/smtpd-{name}.conf"\n'
+        f"listen on 127.0.0.1 port {port} tls pki {name}\nmatch from any for any reject\n",
+    )
+    checked = lenient.run("sh", "-ec", check["text"], environment=os.environ)
+    assert (checked.returncode, "opensmtpd.service" in checked.stdout) == (0, True), checked.stdout
+    here = lenient.here / "smtpd"
+    here.mkdir()
+    serve = [KIT, "agent", "smtpd", "--socket", lenient.agent.socket, "--", program, "-d"]
+    command = [*lenient.enter, "unshare", "--mount", "sh", "-ec", ALONE, "sh", *serve]
+    with probe_servers.running(command, here, [port], wait_until):
+        found = cells(kit, lenient, "--starttls", "smtp", f"localhost:{port}")
+    assert found == [("1.2", kind, "ok"), ("1.3", kind, "ok")], (here / "output.log").read_text()

@@ -82,15 +82,30 @@ def python(machine: Machine, key: Key) -> Recipe:
 
 
 def smtpd(machine: Machine, key: Key) -> Recipe:
+    name, dummy = key.file_name, "/etc/kit/smtpd-dummy.key"
+    pki = f"/etc/kit/smtpd-{name}.conf"
     return Recipe(
         "smtpd",
         "kit in the place of smtpd's key process",
-        "",
+        "OpenSMTPD 7.6 on Debian 13",
         (*pieces.missing(machine, "smtpd"), *pieces.missing_key(machine, key, pieces.TLS_DIGEST)),
         (
             Step(
-                "See what there is, and the drop-in for opensmtpd.service.",
+                "Make the file that smtpd reads in the place of the key; it holds none that counts.",
+                f"mkdir -p /etc/kit\n[ -e {dummy} ] || {machine.kit} agent smtpd --make-dummy {dummy}\n",
+            ),
+            Step(
+                f"Put 'include \"{pki}\"' into /etc/smtpd.conf, and 'tls pki {name}' behind its listen.",
+                f'pki {name} cert "{key.certificate}"\npki {name} key "{dummy}"\n',
+                pki,
+            ),
+            Step(
+                "See whether all is ready; it also prints the drop-in for opensmtpd.service.",
                 pieces.kit(machine, "agent", "smtpd", "--check") + "\n",
             ),
+        ),
+        (
+            "smtpd's user, opensmtpd, needs the agent's socket and the key.",
+            "OpenSMTPD 6.8, as Debian 12 has it, cannot serve TLS under OpenSSL 3, and neither can it so.",
         ),
     )
