@@ -201,7 +201,7 @@ def test_sni_chooses_the_certificate_and_the_log_names_both(kit_program: str, sh
     for names in (["a.example"], ["*.b.example"]):
         directory = short_tmp / names[0].strip("*.")
         directory.mkdir()
-        for pair in throw_away(directory, names):
+        for pair in throw_away(directory, names)[:2]:  # what every OpenSSL serves
             words += ["--cert", str(pair.certificate), "--key", str(pair.key)]
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
@@ -304,7 +304,7 @@ def test_an_agent_that_hangs_costs_its_handshakes_the_time_limit(kit_program: st
 
 
 def test_the_next_handshake_works_once_the_agent_does(kit_program: str, short_tmp: Path) -> None:
-    (pair, _) = throw_away(short_tmp)
+    pair, *_ = throw_away(short_tmp)
     socket_path = str(short_tmp / "agent.sock")
 
     def start() -> Any:
