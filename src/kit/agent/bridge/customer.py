@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from dataclasses import dataclass
 
 from kit.agent.bridge.link import Link
+from kit.agent.credentials import credentials
 from kit.agent.pkcs11.conversation import Ask, Conversation
 from kit.agent.pkcs11.framing import BODY_LIMIT
 from kit.agent.startup import Limits
 
-_UCRED = struct.Struct("iII")  # pid, uid, gid; unix(7)
 # An answer may be thousands of times as long as its request; of them, as much as one may be, and the last.
 _UNSENT_LIMIT = BODY_LIMIT
 
@@ -48,9 +47,7 @@ class Customer:
     def __init__(self, program: socket.socket, conversation: Conversation, patience: Patience) -> None:
         program.setblocking(False)
         self.socket = program
-        self.pid, self.uid, _ = _UCRED.unpack(
-            program.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        )
+        self.pid, self.uid, _ = credentials(program)
         self.conversation, self._patience = conversation, patience
         self.link: Link | None = None
         self.ask: Ask | None = None

@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, ChannelClosed
+from kit.agent.credentials import credentials
 from kit.core.errors import ProtocolError
 
-_UCRED = struct.Struct("iII")
 _ROOT = 0
 # Clients of a user on the way to the agent, also those that left meanwhile. The kernel lets no more be under
 # way than a process may have open (ETOOMANYREFS); these are as many as a user may have connected.
@@ -90,8 +89,7 @@ class Patron:
 
     def admits(self, connected: socket.socket) -> bool:
         """Is this a new agent of ours, and is none here?"""
-        _, uid, _ = _UCRED.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        return uid in (_ROOT, os.getuid()) and not self._channel
+        return credentials(connected).uid in (_ROOT, os.getuid()) and not self._channel
 
     def adopt(self, connected: socket.socket) -> None:
         """It serves from now on."""

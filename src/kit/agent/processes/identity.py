@@ -6,11 +6,10 @@ import array
 import os
 import select
 import socket
-import struct
 
+from kit.agent.credentials import credentials
 from kit.agent.peers import Peer
 
-_UCRED = struct.Struct("iII")  # pid, uid, gid; unix(7)
 # asm-generic/socket.h; Linux 4.13 and 6.5.
 _SO_PEERGROUPS, _SO_PEERPIDFD = 59, 77
 _NAME_LIMIT = 64
@@ -18,7 +17,7 @@ _NAME_LIMIT = 64
 
 def identify(client: socket.socket) -> Peer:
     """The process that connected, as it was then. Its name is "" if it is gone, or its pid another's now."""
-    pid, uid, gid = _UCRED.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    pid, uid, gid = credentials(client)
     return Peer(uid, gid, _groups(client), pid, _name(client, pid))
 
 
