@@ -140,6 +140,7 @@ PURE = (
     "kit.eeg.records",
     "kit.eeg.scale",
     "kit.eeg.schedule",
+    "kit.eeg.signals",
     "kit.eeg.simulator.device",
     "kit.eeg.simulator.faults",
     "kit.eeg.simulator.line",

@@ -14,6 +14,7 @@ from kit.core.errors import NegativeAnswer, ProtocolError, Unavailable, UsageErr
 from kit.eeg import p2
 from kit.eeg.capture import Capture
 from kit.eeg.dating import Dating
+from kit.eeg.intake import Intake
 from kit.eeg.limits import Limit
 from kit.eeg.notes import PATIENCE_BYTES, Watch, wrong_speed
 from kit.eeg.reading import Stream
@@ -74,7 +75,7 @@ class Pieces:
 
 
 def stream_of(source: Pieces, limit: Limit | None = None, start_us: int = 0) -> Stream:
-    return Stream(source, Capture("p2"), limit or Limit(), Dating(start_us))
+    return Stream(source, Intake(Capture("p2"), "raw"), limit or Limit(), Dating(start_us))
 
 
 def received(items: Sequence[Item]) -> bytes:

@@ -23,28 +23,28 @@ class Intake:
     def __init__(self, capture: Capture, form: str | None = None, scale: Scale | None = None) -> None:
         self.format = form
         self.received = 0
-        self._capture = capture
+        self.capture = capture
         self._scale = scale
         self._reader: Reader | None = None
         self._head = b""
         if form:
             self._choose(form)
 
-    def feed(self, chunk: Chunk) -> list[Item]:
-        """The items that a read completes."""
-        self.received += len(chunk.data)
+    def feed(self, *chunks: Chunk) -> list[Item]:
+        """The items that a read completes, or several reads in turn."""
+        self.received += sum(len(chunk.data) for chunk in chunks)
         if self.format is None:
-            self._head += chunk.data
+            self._head += b"".join(chunk.data for chunk in chunks)
             if not self._recognise(len(self._head) >= _HEAD):
                 return []
-            chunk, self._head = replace(chunk, data=self._head), b""
+            chunks, self._head = (replace(chunks[-1], data=self._head),), b""
         if self._reader:
-            return self._accept(self._reader.feed(chunk.data))
-        return self._capture.feed(chunk)
+            return self._accept(self._reader.feed(b"".join(chunk.data for chunk in chunks)))
+        return self.capture.feed(*chunks)
 
     def interrupt(self, gone: Gone) -> list[Item]:
         """The device went away."""
-        return self._capture.interrupt(gone)
+        return self.capture.interrupt(gone)
 
     def end(self, reason: str) -> list[Item]:
         """The last items."""
@@ -55,7 +55,7 @@ class Intake:
             self.received -= len(self._head)
         if self._reader:
             items += self._accept(self._reader.finish())
-        return items + self._capture.end(reason)
+        return items + self.capture.end(reason)
 
     def _recognise(self, certain: bool) -> bool:
         found = formats.sniff(self._head)
@@ -75,7 +75,7 @@ class Intake:
         items: list[Item] = []
         for span, times in readings:
             if isinstance(span, Gone):
-                items += self._capture.interrupt(span)
+                items += self.capture.interrupt(span)
             else:
-                items += self._capture.accept(span, times)
+                items += self.capture.accept(span, times)
         return items

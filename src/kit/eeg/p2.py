@@ -14,6 +14,7 @@ the one that lost its end. Pure. Source: the format comments of the ModularEEG f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from struct import Struct
 
 from kit.eeg.records import Layout, Packet, Span, Stretch
@@ -41,6 +42,12 @@ def _packets(data: bytes, offset: int) -> list[Packet]:
         Packet(offset + index * SIZE, VERSION, row[0], row[1:7], row[7] & 15, row[7] >> 4)
         for index, row in enumerate(_ROW.iter_unpack(data))
     ]
+
+
+def columns(data: bytes) -> tuple[tuple[Sequence[int], ...], Sequence[int]]:
+    """Of packets one right behind the other: the counts of each channel, and the four buttons' bits."""
+    _, *channels, switches = zip(*_ROW.iter_unpack(data), strict=True)
+    return tuple(channels), [byte & 15 for byte in switches]
 
 
 LAYOUT = Layout("p2", VERSION, SIZE, PERIOD, 6, _counters, _packets)

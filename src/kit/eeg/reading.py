@@ -15,16 +15,18 @@ from typing import Self
 from kit.core.errors import KitError, UsageError
 from kit.eeg.capture import Capture
 from kit.eeg.dating import NOMINAL_RATE_HZ, Dating
+from kit.eeg.intake import RAW, Intake
 from kit.eeg.limits import Limit
 from kit.eeg.records import Chunk, Ended, Gone, Item, Packet, Run, Times
+from kit.eeg.scale import Scale
 from kit.eeg.sources import Source, open_source
 from kit.eeg.tally import Tally
 
 NOMINAL_BAUD = 57_600
 _HEAD = 4096
 # Reads of a live source are handed on together: measured, each packet by itself takes 6 % of a core, ten at a
-# time 2 %. Nobody sees a twenty-fifth of a second.
-_TOGETHER_NS = 40_000_000
+# time 2 %. Nobody who reads lines sees a twenty-fifth of a second.
+TOGETHER_S = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,22 @@ class Stream:
     out; `head` holds the first bytes, `received` how many came. It is read once.
     """
 
-    def __init__(self, source: Source, capture: Capture, limit: Limit, dating: Dating) -> None:
+    def __init__(
+        self,
+        source: Source,
+        intake: Intake,
+        limit: Limit,
+        dating: Dating,
+        together_s: float = TOGETHER_S,
+    ) -> None:
         self.dating = dating
         self.head = b""
         self.received = 0
         self.now_us = 0
         self._source = source
-        self._capture = capture
+        self._intake = intake
+        self._capture = intake.capture
+        self._together_ns = int(together_s * 1_000_000_000)
         self._limit = limit
         self._stopped: str | None = None
         self._waiting: list[Chunk] = []  # read, and not fed yet
@@ -117,7 +128,7 @@ class Stream:
             for chunk in self._source.chunks():
                 if isinstance(chunk, Gone):
                     yield self._fed()
-                    yield self._passed(self._capture.interrupt(chunk))
+                    yield self._passed(self._intake.interrupt(chunk))
                 elif self._is_time(chunk):
                     yield self._fed()
                 if self._stopped:
@@ -138,7 +149,7 @@ class Stream:
             return True
         self.now_us = chunk.monotonic_ns // 1000
         self._limit.begin(self.now_us)
-        return not chunk.data or chunk.monotonic_ns - self._fed_ns >= _TOGETHER_NS
+        return not chunk.data or chunk.monotonic_ns - self._fed_ns >= self._together_ns
 
     def _fed(self) -> list[Item]:
         """What the reads that wait complete."""
@@ -146,7 +157,7 @@ class Stream:
             return []
         chunks, self._waiting = self._waiting, []
         self._fed_ns = chunks[-1].monotonic_ns or 0
-        items = self._passed(self._capture.feed(*chunks))
+        items = self._passed(self._intake.feed(*chunks))
         if self._limit.exists:
             self._limit.look(self.now_us)
             self._stopped = self._stopped or self._limit.reached
@@ -161,7 +172,7 @@ class Stream:
         return items
 
     def _end(self, reason: str) -> list[Item]:
-        items: list[Item] = [item for item in self._capture.end(reason) if not isinstance(item, Ended)]
+        items: list[Item] = [item for item in self._intake.end(reason) if not isinstance(item, Ended)]
         items = self._passed(items)
         self.tally.rate = self._capture.tally.rate
         return [*items, self.tally.ended(reason)]
@@ -177,6 +188,9 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     reconnect: bool = False,
     count: int | None = None,
     duration_s: float | None = None,
+    form: str | None = RAW,
+    scale: Scale | None = None,
+    together_s: float = TOGETHER_S,
 ) -> Stream:
     """Open a source of OpenEEG bytes; as a context manager it is closed behind the block.
 
@@ -185,6 +199,10 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     `p3` or `auto`, `baud` the line's speed in bits a second, `rate_hz` the firmware's packets a second. Where
     the source has no times its first packet is dated `start_us`, microseconds since 1970. With `reconnect` a
     device that goes away is awaited. The capture ends after `count` packets or `duration_s` seconds.
+
+    `form` is the format of a file or of standard input (`formats.READ`), None to look at its first bytes,
+    and `scale` what microvolts mean in it. What a live source sends within `together_s` seconds comes in one
+    batch.
 
     Raises UsageError where the source says nothing, Unavailable where it is not there, NotPermitted.
     """
@@ -197,7 +215,9 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     dating = Dating(start_us, Fraction(rate_hz))
     capture = Capture(protocol, rate_hz=dating.rate_hz, baud=baud)
     limit = Limit(count, duration_s, dating.rate_hz)
-    return Stream(open_source(source, baud=baud, reconnect=reconnect), capture, limit, dating)
+    opened = open_source(source, baud=baud, reconnect=reconnect)
+    intake = Intake(capture, RAW if opened.live else form, scale)
+    return Stream(opened, intake, limit, dating, together_s)
 
 
 def _samples(run: Run, dating: Dating) -> Iterator[Sample]:
