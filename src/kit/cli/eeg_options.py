@@ -17,6 +17,8 @@ from kit.core.errors import UsageError
 if TYPE_CHECKING:
     from kit.eeg.scale import Scale
 
+FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table")
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FRACTION = re.compile(r"\d{1,7}(\.\d{1,9})?(/\d{1,7})?")
 _SECONDS = re.compile(r"\d{1,30}(\.\d{1,9})?")
@@ -196,3 +198,32 @@ def duration_option(function: _F) -> _F:
         metavar="SECONDS",
         help="End after this time.",
     )(function)
+
+
+def capture_options(function: _F) -> _F:
+    """SOURCE and how it is read, handed to the command as `capture`, an `eeg_capturing.CaptureWish`."""
+
+    @wraps(function)
+    def command(*values: Any, **options: Any) -> Any:
+        from kit.cli.eeg_capturing import CaptureWish
+
+        names = CaptureWish.__dataclass_fields__
+        capture = CaptureWish(**{name: options.pop(name) for name in names})
+        return function(*values, capture=capture, **options)
+
+    source = click.argument("source", metavar="[SOURCE]", required=False)
+    form = click.option(
+        "--from",
+        "form",
+        type=click.Choice(FORMATS),
+        default="auto",
+        show_default=True,
+        help="The input's format; auto looks at its first bytes. A device sends raw ones.",
+    )
+    reconnect = click.option(
+        "--reconnect", is_flag=True, help="Wait for a device that is not there, or goes away."
+    )
+    wrapped: Any = command
+    for option in (rate_option, baud_option, protocol_option, reconnect, duration_option, scale_options):
+        wrapped = option(wrapped)
+    return source(form(wrapped))  # type: ignore[no-any-return]

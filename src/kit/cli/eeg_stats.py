@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kit.cli.eeg_options import (
+    FORMATS,
     baud_option,
     duration_option,
     fail_above_option,
@@ -16,8 +17,6 @@ from kit.cli.eeg_options import (
 )
 from kit.cli.options import json_option
 from kit.core.output import Output
-
-FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table")
 
 
 @click.command()

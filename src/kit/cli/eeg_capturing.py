@@ -1,0 +1,67 @@
+"""What view, watch, record and stream have in common: a capture from any source, and what it is told of."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from fractions import Fraction
+
+from kit.core.output import Output
+from kit.eeg.reading import Stream
+from kit.eeg.reading import open as open_stream
+from kit.eeg.scale import Scale
+from kit.eeg.summary import complaint, summary
+
+_AUTO = "auto"
+_STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class CaptureWish:
+    """Which source, and how it is to be read."""
+
+    source: str | None
+    form: str
+    scale: Scale
+    duration_s: float | None
+    reconnect: bool
+    protocol: str
+    baud: int
+    rate_hz: Fraction
+
+
+def open_capture(wish: CaptureWish, together_s: float = 0.04) -> Stream:
+    """The stream; without a source it is what is piped in, or else the port that a board is on."""
+    source = wish.source
+    if source is None and _is_piped():
+        source = _STANDARD
+    return open_stream(
+        source,
+        protocol=wish.protocol,
+        baud=wish.baud,
+        rate_hz=wish.rate_hz,
+        reconnect=wish.reconnect,
+        duration_s=wish.duration_s,
+        form=None if wish.form == _AUTO else wish.form,
+        scale=wish.scale,
+        together_s=together_s,
+    )
+
+
+def tell(stream: Stream, output: Output) -> None:
+    """What the capture came to, for a person; raises where it was none."""
+    for line in summary(stream.tally):
+        output.note(f"kit: {line}")
+    error = complaint(stream.tally, stream.name, stream.received)
+    if error:
+        raise error
+
+
+def _is_piped() -> bool:
+    """Does somebody send something to standard input? A terminal and /dev/null do not."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
