@@ -315,3 +315,23 @@ def test_no_line_of_pem_no_der_and_no_passphrase_stays_behind(tmp_path: Path, fo
     assert traces(NAIVE, path, needles) > 5, "the control: what is read plainly is found"
     typed = b"" if form == "plain" else passphrase + b"\n"
     assert traces(CAREFUL, path, needles, typed) == 0
+
+
+def test_a_sigterm_that_comes_with_a_ctrl_c_says_nothing() -> None:
+    code = """
+import os, signal
+from kit.agent.decrypter import _ENDING, _interrupt_once
+for number in _ENDING:
+    signal.signal(number, _interrupt_once)
+signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+for number in _ENDING:
+    os.kill(os.getpid(), number)
+try:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+except KeyboardInterrupt:
+    print("interrupted")
+for _ in range(10):
+    os.getpid()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")

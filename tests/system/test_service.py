@@ -15,6 +15,7 @@ import pytest
 
 from tests.system.activated import DEADLINE_S, Activated, activated, await_more, clients, signing
 from tests.system.agents import KIT
+from tests.system.family import descriptors
 from tests.system.serving import serving
 from tests.tls.authority import Authority, make_key
 
@@ -136,8 +137,6 @@ def test_whoever_holds_a_key_does_not_hold_the_listening_socket(service: Activat
         line.split()[6] for line in table if line.endswith(f" {service.socket}") and " 0001 01 " in line
     )
     holders = {
-        role
-        for role, pid in _processes(service).items()
-        if f"socket:[{inode}]" in {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+        role for role, pid in _processes(service).items() if f"socket:[{inode}]" in descriptors(pid).values()
     }
     assert holders == {"command", "supervisor"}

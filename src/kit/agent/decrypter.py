@@ -98,8 +98,12 @@ def _run_child(writing: int, convert: Callable[[], bytes]) -> NoReturn:
 def _interrupt_once(_number: int, _frame: object) -> NoReturn:
     """A second Ctrl-C must not cut off the first one's tidying up: the terminal's echo has to come back."""
     for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _disregard)
     raise KeyboardInterrupt
+
+
+def _disregard(_number: int, _frame: object) -> None:
+    """Not SIG_IGN: of a signal that came just before, Python would then print that it met a race."""
 
 
 def _answer(convert: Callable[[], bytes]) -> bytes:
