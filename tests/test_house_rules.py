@@ -136,6 +136,7 @@ PURE = (
     "kit.eeg.notes",
     "kit.eeg.p2",
     "kit.eeg.p3",
+    "kit.eeg.processing",
     "kit.eeg.recognition",
     "kit.eeg.records",
     "kit.eeg.scale",
