@@ -9,34 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from kit.core.errors import KitError
+from kit.eeg.batch import Batch as Batch  # noqa: PLC0414 - who writes a sink finds it here
+from kit.eeg.batch import Mark as Mark  # noqa: PLC0414
 from kit.eeg.reading import Stream
 from kit.eeg.records import Item
-from kit.eeg.signals import Signal, Signals
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a person or an event put at a time, in microseconds since 1970."""
-
-    time_us: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The items of some reads, the signals in them, and the marks since the batch before; all may be empty.
-
-    `read_ns` is the monotonic clock when it was handed on.
-    """
-
-    items: Sequence[Item]
-    signals: Sequence[Signal]
-    marks: Sequence[Mark]
-    read_ns: int
+from kit.eeg.signals import Signals
 
 
 class Sink(Protocol):
