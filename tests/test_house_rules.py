@@ -142,6 +142,7 @@ PURE = (
     "kit.eeg.records",
     "kit.eeg.scale",
     "kit.eeg.schedule",
+    "kit.eeg.sending.passages",
     "kit.eeg.signals",
     "kit.eeg.simulator.device",
     "kit.eeg.simulator.faults",

@@ -200,6 +200,44 @@ def duration_option(function: _F) -> _F:
     )(function)
 
 
+def _speed(_context: click.Context, _parameter: click.Parameter, value: str) -> Fraction | None:
+    from kit.eeg.simulator.spelling import read_option
+
+    speed: Fraction | None = read_option("speed", value, f"--speed {value}")[1]
+    return speed
+
+
+def speed_option(function: _F) -> _F:
+    """--speed, handed to the command as `speed`: a Fraction, or None for as quick as it goes."""
+    return click.option(
+        "--speed",
+        default="1",
+        show_default=True,
+        callback=_speed,
+        metavar="X|max",
+        help="Times real time.",
+    )(function)
+
+
+def place_options(function: _F) -> _F:
+    """--stdout, --tcp and --link, handed to the command as `place`, an `eeg_places.Place`."""
+
+    @wraps(function)
+    def command(*values: Any, to_stdout: bool, tcp: str | None, link: str | None, **options: Any) -> Any:
+        from kit.cli.eeg_places import Place
+
+        return function(*values, place=Place(to_stdout, tcp, link), **options)
+
+    named = click.option("--link", metavar="NAME", help="Have a symbolic link to the pty under this name.")
+    tcp_port = click.option(
+        "--tcp", metavar="[HOST:]PORT", help="Serve on a TCP port, of 127.0.0.1 if no HOST is given."
+    )
+    stdout = click.option(
+        "--stdout", "to_stdout", is_flag=True, help="Write to standard output, not to a pty."
+    )
+    return stdout(tcp_port(named(command)))  # type: ignore[return-value]
+
+
 def capture_options(function: _F) -> _F:
     """SOURCE and how it is read, handed to the command as `capture`, an `eeg_capturing.CaptureWish`."""
 

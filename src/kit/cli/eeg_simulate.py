@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.eeg_options import duration_option, rate_option
+from kit.cli.eeg_options import duration_option, place_options, rate_option, speed_option
 from kit.cli.options import json_option
 from kit.core.output import Output
+
+if TYPE_CHECKING:
+    from kit.cli.eeg_places import Place
 
 
 def _faults(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Any, ...]:
     from kit.eeg.simulator.faults import parse
 
     return tuple(parse(value) for value in values)
-
-
-def _speed(_context: click.Context, _parameter: click.Parameter, value: str) -> Fraction | None:
-    from kit.eeg.simulator.spelling import read_option
-
-    speed: Fraction | None = read_option("speed", value, f"--speed {value}")[1]
-    return speed
 
 
 def _gain(_context: click.Context, _parameter: click.Parameter, value: str) -> Fraction:
@@ -47,22 +43,18 @@ def _gain(_context: click.Context, _parameter: click.Parameter, value: str) -> F
 @duration_option
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N packets.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another signal, and other chances.")
-@click.option(
-    "--speed", default="1", show_default=True, callback=_speed, metavar="X|max", help="Times real time."
-)
+@speed_option
 @click.option(
     "--mains", type=click.Choice(["50", "60", "0"]), default="50", show_default=True, help="Hum, in hertz."
 )
 @click.option(
     "--gain", default="1", show_default=True, callback=_gain, metavar="X", help="Times the usual signal."
 )
-@click.option("--stdout", "to_stdout", is_flag=True, help="Write to standard output, not to a pty.")
-@click.option("--tcp", metavar="[HOST:]PORT", help="Serve on a TCP port, of 127.0.0.1 if no HOST is given.")
-@click.option("--link", metavar="NAME", help="Have a symbolic link to the pty under this name.")
+@place_options
 @click.option("--fault", "faults", multiple=True, callback=_faults, metavar="SPEC", help="See kit-eeg(1).")
 @click.option("--truth", metavar="FILE", help="Write down what was lost and damaged, as NDJSON.")
 @json_option
-def simulate(output: Output, **wishes: Any) -> None:
+def simulate(output: Output, place: Place, truth: str | None, **wishes: Any) -> None:
     """Be an EEG board, with the faults of a line.
 
     It is on a pty, or with --tcp on a port, or with --stdout in a pipe.
@@ -70,11 +62,10 @@ def simulate(output: Output, **wishes: Any) -> None:
     SPEC is KIND[:name=value]…: lost, lost-bytes, flip, garbage, stall, restart, unplug; rate=, every= or at=
     say when, burst=, length=, ms=, pause=, back= … what. For example lost:rate=0.01:burst=3, stall:ms=16.
     """
-    from kit.cli.simulating import Place, serve
+    from kit.cli.simulating import serve
     from kit.eeg.simulator.wish import Wish
 
-    place = Place(*(wishes.pop(name) for name in ("to_stdout", "tcp", "link", "truth")))
     wishes["channels"], wishes["mains_hz"] = int(wishes["channels"]), int(wishes.pop("mains"))
     if wishes["duration_s"] is not None:
         wishes["duration_s"] = Fraction(wishes["duration_s"])
-    serve(Wish(**wishes), place, output)
+    serve(Wish(**wishes), place, truth, output)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kit.eeg.sending.passages import Sending
 from kit.eeg.simulator.faults import parse
-from kit.eeg.simulator.line import Sending
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.wish import Wish
 

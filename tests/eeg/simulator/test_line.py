@@ -10,8 +10,8 @@ import pytest
 from kit.eeg import p2, p3
 from kit.eeg.loss import Accountant
 from kit.eeg.records import Lost, Restarted, Run, Skipped, Stretch
+from kit.eeg.sending.passages import Sending, Unplugged
 from kit.eeg.simulator.faults import parse
-from kit.eeg.simulator.line import Sending, Unplugged
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.wish import Wish
 from tests.eeg.simulator.sending import Sent, send

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kit.eeg import p2, p3
 from kit.eeg.records import Skipped, Stretch
+from kit.eeg.sending.passages import Sending
 from kit.eeg.simulator.faults import parse
-from kit.eeg.simulator.line import Sending
 from kit.eeg.simulator.seen import lookalikes
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.wish import Wish

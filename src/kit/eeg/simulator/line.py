@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kit.eeg.sending.passages import Passage, Sending, Unplugged
 from kit.eeg.simulator.device import Device
 from kit.eeg.simulator.faults import KINDS, Fault, Schedule
 from kit.eeg.simulator.seen import lookalikes
@@ -24,23 +25,6 @@ _BAUD = 57600
 _GARBAGE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """Bytes, and when the last of them is ready to be read, in nanoseconds after the start."""
-
-    ready_ns: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Unplugged:
-    """The device goes, and comes back, or does not."""
-
-    ready_ns: int
-    back_ns: int | None
-
-
-Passage = Sending | Unplugged
 Draw = Callable[[], float]
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 from kit.eeg.records import Chunk, Gone
-from kit.eeg.simulator.line import Unplugged
-from kit.eeg.simulator.pacing import Pace, paced
+from kit.eeg.sending.pacing import Pace, paced
+from kit.eeg.sending.passages import Unplugged
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.spelling import read_source
 from kit.eeg.simulator.wish import Wish

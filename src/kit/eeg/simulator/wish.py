@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kit.eeg.sending.passages import packets_together
 from kit.eeg.simulator.device import Protocol
 from kit.eeg.simulator.faults import Fault
-
-_BLOCK = 256
-_WRITES_HZ = 1000
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,4 @@ class Wish:
     @property
     def block(self) -> int:
         """How many packets go together: one at real time, more where the writes would be too many."""
-        if self.speed is None:
-            return _BLOCK
-        return max(min(int(self.rate_hz * self.speed / _WRITES_HZ), _BLOCK), 1)
+        return packets_together(self.rate_hz, self.speed)

@@ -1,4 +1,4 @@
-"""A TCP port as the simulated device's port: one client after another hears what is sent meanwhile."""
+"""A TCP port as a device's port: one client after another hears what is sent meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from kit.core.errors import NotPermitted, Unavailable, UsageError
-from kit.eeg.simulator.outputs import await_writable
+from kit.eeg.sending.outputs import await_writable
 
 LOOPBACK = "127.0.0.1"
 _AWAKE_MS = 250

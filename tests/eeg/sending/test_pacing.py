@@ -6,8 +6,8 @@ import time
 from fractions import Fraction
 
 from kit.core.stats import median
-from kit.eeg.simulator.line import Passage, Sending, Unplugged
-from kit.eeg.simulator.pacing import Pace, paced
+from kit.eeg.sending.pacing import Pace, paced
+from kit.eeg.sending.passages import Passage, Sending, Unplugged
 
 MS = 1_000_000
 

@@ -1,4 +1,4 @@
-"""Where a simulated device is plugged in: standard output here, `terminal` and `server` in their modules.
+"""Where a device is plugged in: standard output here, `terminal` and `server` in their modules.
 
 A real line waits for nobody: what is not read in time is lost. Only standard output, whose reader wants all
 of it, and a device that runs as quick as it goes and so has no time that it could miss, wait for the reader.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from kit.eeg.simulator.line import Passage, Unplugged
+from kit.eeg.sending.passages import Passage, Unplugged
 
 # Python runs a signal's handler between two calls only: a long sleep is taken in pieces (kit.core.waiting).
 _AWAKE_S = 0.25

@@ -1,4 +1,4 @@
-"""A pseudo terminal as the simulated device's port.
+"""A pseudo terminal as a device's port.
 
 Its other side is kept open, so that readers may come and go. The system holds some 16 KiB for them, four
 seconds of packets.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit.core.errors import Unavailable
-from kit.eeg.simulator.outputs import await_writable
+from kit.eeg.sending.outputs import await_writable
 
 _LOOK_S = 0.01
 _PATIENCE_S = 0.5
