@@ -123,7 +123,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="convert doctor ports read simulate stats" ;;
+        eeg) word="convert doctor play ports read simulate stats" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -154,6 +154,10 @@ _kit() {
             options="--from --to --protocol --rate --start --units --uv-per-count --zero --json" word=file
             ;;
         "eeg doctor") options="--protocol --baud --rate --duration --json" word=source ;;
+        "eeg play")
+            options="--from --speed --loop --stdout --tcp --link --duration --uv-per-count --zero --protocol --rate"
+            options+=" --json" word=file
+            ;;
         "eeg ports") options="--all --json" word= ;;
         "eeg read")
             options="--format -f --units --uv-per-count --zero --count -n --duration --fail-above --reconnect"

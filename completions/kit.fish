@@ -81,6 +81,7 @@ complete -c kit -n '__kit_is agent' -a unlock -d 'Unlock the agent'
 
 complete -c kit -n '__kit_is eeg' -a convert -d 'Convert between the formats'
 complete -c kit -n '__kit_is eeg' -a doctor -d 'Watch a port, and tell where packets went'
+complete -c kit -n '__kit_is eeg' -a play -d 'Be the board of a recording'
 complete -c kit -n '__kit_is eeg' -a ports -d 'List the serial ports'
 complete -c kit -n '__kit_is eeg' -a read -d 'Print each packet'
 complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
@@ -102,7 +103,7 @@ set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
     'agent recipe' 'agent reload' 'agent smtpd' 'agent start' 'agent status' 'agent top' \
-    'eeg convert' 'eeg doctor' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
+    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
@@ -155,19 +156,19 @@ complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
 
 set -l formats eegreader csv tsv ndjson raw table
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg read' 'eeg stats'" -l protocol -x -a 'auto p2 p3' \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg stats'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
 complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg read' 'eeg simulate' 'eeg stats'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats'" -l rate -x -d 'Packets a second'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l start -x -d 'When the first packet was sent'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -l zero -x -d 'The count of no voltage'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg simulate' 'eeg stats'" -l duration -x \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
 complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -a '(__kit_ports)' -d 'Serial port'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stats'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -a '(__fish_complete_path (commandline -ct))'
 
 complete -c kit -n "__kit_takes 'eeg convert'" -l from -x -a "$formats eegreader-json" -d 'The format of IN'
 complete -c kit -n "__kit_takes 'eeg convert'" -l to -x -a "$formats" -d 'The format of OUT'
@@ -179,16 +180,17 @@ complete -c kit -n "__kit_takes 'eeg simulate'" -l protocol -x -a 'p2 p3' -d 'Wh
 complete -c kit -n "__kit_takes 'eeg simulate'" -l channels -x -a '0 2 4 6' -d 'How many channels'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l count -x -d 'End after so many packets'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l seed -x -d 'Another signal, and other chances'
-complete -c kit -n "__kit_takes 'eeg simulate'" -l speed -x -a max -d 'Times real time'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l speed -x -a max -d 'Times real time'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l mains -x -a '50 60 0' -d 'Hum, in hertz'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l gain -x -d 'Times the usual signal'
-complete -c kit -n "__kit_takes 'eeg simulate'" -l stdout -d 'Write to standard output'
-complete -c kit -n "__kit_takes 'eeg simulate'" -l tcp -x -d 'Serve on a TCP port'
-complete -c kit -n "__kit_takes 'eeg simulate'" -l link -rF -d 'Have a link to the pty'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l stdout -d 'Write to standard output'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l tcp -x -d 'Serve on a TCP port'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l link -rF -d 'Have a link to the pty'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l fault -x \
     -a 'flip garbage lost lost-bytes restart stall unplug' -d 'What goes wrong'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l truth -rF -d 'Write down what went wrong'
-complete -c kit -n "__kit_takes 'eeg stats'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg play'" -l loop -d 'Begin anew at the end'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg stats'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
 
 complete -c kit -n "__kit_takes 'tls bench'" -l tls -x -a '1.2 1.3' -d 'The version'
 complete -c kit -n "__kit_takes 'tls bench'" -s n -l connections -x -d 'Clients at a time'

@@ -200,7 +200,7 @@ _kit_sources() {
 _kit_eeg() {
     local curcontext=$curcontext state line
     local -A opt_args
-    local -a kit_commands help json protocol baud rate start units scale duration fail from formats
+    local -a kit_commands help json protocol baud rate start units scale duration fail from formats sending
     help=('(- *)'{-h,--help}'[show help]')
     json=('--json[print one JSON object a line]')
     protocol=('--protocol[what the device speaks]:protocol:(auto p2 p3)')
@@ -211,10 +211,17 @@ _kit_eeg() {
     units=('--units[what the channels are shown in]:units:(adc uv)' $scale)
     duration=('--duration[end after this time]:seconds')
     fail=('--fail-above[fail if more was lost]:per cent')
+    sending=(
+        '--speed[times real time]:factor:(max)'
+        '(--tcp --link)--stdout[write to standard output]'
+        '(--stdout --link)--tcp[serve on a TCP port]:port'
+        '(--stdout --tcp)--link[have a link to the pty]:name:_files'
+    )
     formats=(eegreader csv tsv ndjson raw table)
     kit_commands=(
         'convert:convert between the formats'
         'doctor:watch a port, and tell where packets went'
+        'play:be the board that a recording was made from'
         'ports:list the serial ports'
         'read:print each packet'
         'simulate:be an EEG board'
@@ -234,6 +241,12 @@ _kit_eeg() {
                 '1:input:_files' '2:output:_files'
             ;;
         doctor) _arguments $help $protocol $baud $rate $duration $json '1:port:_kit_sources' ;;
+        play)
+            _arguments $help $protocol $rate $duration $scale $sending $json \
+                "--from[the format of the file]:format:(auto $formats eegreader-json)" \
+                '--loop[begin anew at the end]' \
+                '1:file:_files'
+            ;;
         ports) _arguments $help $json '--all[show ports without hardware, too]' ;;
         read)
             _arguments $help $units $duration $fail $protocol $baud $rate $start $json \
@@ -243,17 +256,13 @@ _kit_eeg() {
                 '1:source:_kit_sources'
             ;;
         simulate)
-            _arguments $help $rate $duration $json \
+            _arguments $help $rate $duration $sending $json \
                 '--protocol[what it speaks]:protocol:(p2 p3)' \
                 '--channels[how many]:number:(0 2 4 6)' \
                 '--count[end after so many packets]:number' \
                 '--seed[another signal, and other chances]:number' \
-                '--speed[times real time]:factor:(max)' \
                 '--mains[hum]:hertz:(50 60 0)' \
                 '--gain[times the usual signal]:factor' \
-                '(--tcp --link)--stdout[write to standard output]' \
-                '(--stdout --link)--tcp[serve on a TCP port]:port' \
-                '(--stdout --tcp)--link[have a link to the pty]:name:_files' \
                 '*--fault[what goes wrong]:fault:(flip garbage lost lost-bytes restart stall unplug)' \
                 '--truth[write down what went wrong]:file:_files'
             ;;

@@ -139,6 +139,8 @@ PURE = (
     "kit.eeg.p3",
     "kit.eeg.processing",
     "kit.eeg.recognition",
+    "kit.eeg.playing.rounds",
+    "kit.eeg.playing.timeline",
     "kit.eeg.records",
     "kit.eeg.scale",
     "kit.eeg.schedule",

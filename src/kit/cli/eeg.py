@@ -6,6 +6,7 @@ import click
 
 from kit.cli.eeg_convert import convert
 from kit.cli.eeg_doctor import doctor
+from kit.cli.eeg_play import play
 from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
 from kit.cli.eeg_simulate import simulate
@@ -21,6 +22,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, stats, convert, simulate, ports, doctor)
+_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor)
 for _command in _COMMANDS:
     eeg.add_command(_command)
