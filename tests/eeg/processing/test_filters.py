@@ -82,6 +82,13 @@ def test_how_samples_are_cut_changes_nothing(sizes: list[int], begin: int) -> No
     assert found == whole.feed(samples)
 
 
+def test_the_gain_is_that_of_scipy() -> None:
+    cascade = band_pass(8, 13, 256, 4)
+    expected = np.abs(_response(_sections(cascade), 256))
+    at = np.linspace(0.3, 256 / 2 * 0.99, 400)
+    assert [cascade.gain(hz, 256) for hz in at] == pytest.approx(list(expected), abs=1e-12)
+
+
 def test_an_offset_does_not_ring() -> None:
     assert max(map(abs, high_pass(0.5, 256, 4).feed([480.0] * 1000))) < 1e-6
     assert low_pass(40, 256, 4).feed([480.0] * 1000) == pytest.approx([480.0] * 1000)

@@ -6,6 +6,7 @@ transposed). By hand, as four sections for six channels cost 0.16 % of a core at
 
 from __future__ import annotations
 
+from cmath import exp
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import cos, pi, sin, tan
@@ -78,6 +79,15 @@ class Cascade:
         """What comes next continues nothing."""
         for biquad in self._biquads:
             biquad.reset()
+
+    def gain(self, hz: float, rate_hz: float) -> float:
+        """How large a sine of 1 at this frequency comes out."""
+        turn = exp(-2j * pi * hz / rate_hz)
+        response = 1 + 0j
+        for section in self.sections:
+            above = section.b0 + (section.b1 + section.b2 * turn) * turn
+            response *= above / (1 + (section.a1 + section.a2 * turn) * turn)
+        return abs(response)
 
     def feed(self, samples: Sequence[float]) -> list[float]:
         """As many filtered samples."""

@@ -1,0 +1,1 @@
+"""Watching a capture: what happens in it as events, by conditions that a person states."""
