@@ -107,6 +107,7 @@ PURE = (
     "kit.core.duration",
     "kit.core.errors",
     "kit.core.framing",
+    "kit.core.frozen",
     "kit.core.sandbox.bpf",
     "kit.core.sandbox.compiler",
     "kit.core.sandbox.filters",

@@ -7,7 +7,6 @@ dataclass whose fields carry their wire type, in wire order, so reading and writ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, TypeVar, get_args
 
@@ -35,6 +34,7 @@ from kit.agent.records import PeerRecord as PeerRecord
 from kit.agent.records import Process as Process
 from kit.agent.records import Reloaded as Reloaded
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 KEYS_LIMIT = 256
 _PEERS_LIMIT = 1024
@@ -55,7 +55,7 @@ class Status(IntEnum):
     NOT_PERMITTED = 7  # only an administrator may ask for this
 
 
-@dataclass(frozen=True)
+@frozen
 class Sign:
     """Sign `content` with a TLS SignatureScheme; `purpose` is what the caller says that it is for."""
 
@@ -66,7 +66,7 @@ class Sign:
     content: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class SignDigest:
     """Sign what has this digest, of which the agent learns nothing else.
 
@@ -80,7 +80,7 @@ class SignDigest:
     digest: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class SignBlock:
     """The bare RSA operation on a block that is EMSA-PSS encoded already (RFC 8017, section 9.1.1)."""
 
@@ -90,7 +90,7 @@ class SignBlock:
     block: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class Decrypt:
     """RSA PKCS#1 v1.5 decryption with implicit rejection (draft-irtf-cfrg-rsa-guidance)."""
 
@@ -99,7 +99,7 @@ class Decrypt:
     ciphertext: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class Generate:
     """Make a key inside the agent; `kind` is one of `schemes.KINDS`. No lifetime is 0."""
 
@@ -110,7 +110,7 @@ class Generate:
     lifetime_s: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Add:
     """Hand over a private key: unencrypted DER of PKCS#8, PKCS#1 or SEC 1; with the purpose `queue` a
     symmetric key as it is.
@@ -123,14 +123,14 @@ class Add:
     private_key: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class List:
     """Every key that there is, with its public side and its counters."""
 
     name: ClassVar[str] = "list@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class Remove:
     """Forget one key."""
 
@@ -138,42 +138,42 @@ class Remove:
     key_id: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class GetStatus:
     """How is the agent?"""
 
     name: ClassVar[str] = "status@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class Stop:
     """End the agent in good order."""
 
     name: ClassVar[str] = "stop@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class Reload:
     """Read the configuration and its key files again."""
 
     name: ClassVar[str] = "reload@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class GetMetrics:
     """What is there to count?"""
 
     name: ClassVar[str] = "metrics@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class GetPeers:
     """Who is connected?"""
 
     name: ClassVar[str] = "peers@kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class GetCertificates:
     """Which certificates does the configuration name, of the keys that the asker may use?"""
 
@@ -220,33 +220,33 @@ _REQUESTS: dict[str, type[Request]] = {
 NAMES = tuple(_REQUESTS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Signature:
     """In TLS's own form: ECDSA as DER, RSA and Ed25519 as they are."""
 
     signature: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class Plaintext:
     """What the ciphertext held; for a bad one, bytes that look no different (implicit rejection)."""
 
     plaintext: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyList:
     """The answer to `List`; of one key, to `Generate` and `Add`."""
 
     keys: tuple[KeyRecord, ...] = rows(KeyRecord, KEYS_LIMIT)
 
 
-@dataclass(frozen=True)
+@frozen
 class Done:
     """The answer to `Remove` and `Stop`: nothing to add."""
 
 
-@dataclass(frozen=True)
+@frozen
 class AgentStatus:
     """The answer to `GetStatus`; counters count since the start."""
 
@@ -269,14 +269,14 @@ class AgentStatus:
     measures: tuple[Measure, ...] = rows(Measure, KEYS_LIMIT)
 
 
-@dataclass(frozen=True)
+@frozen
 class ReloadReport:
     """The answer to `Reload`: each key that the configuration names, and each that it names no more."""
 
     keys: tuple[Reloaded, ...] = rows(Reloaded, 2 * KEYS_LIMIT)
 
 
-@dataclass(frozen=True)
+@frozen
 class AgentMetrics:
     """The answer to `GetMetrics`; of a locked agent's keys it tells only how many there are."""
 
@@ -298,14 +298,14 @@ class AgentMetrics:
     by_key: tuple[KeyMetrics, ...] = rows(KeyMetrics, KEYS_LIMIT)
 
 
-@dataclass(frozen=True)
+@frozen
 class PeerList:
     """The answer to `GetPeers`."""
 
     peers: tuple[PeerRecord, ...] = rows(PeerRecord, _PEERS_LIMIT)
 
 
-@dataclass(frozen=True)
+@frozen
 class CertificateList:
     """The answer to `GetCertificates`: as many as fit in a message."""
 
@@ -326,7 +326,7 @@ Answer = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """Any status but DONE; `purpose` names the purpose that a refusal is about."""
 

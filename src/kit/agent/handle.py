@@ -14,11 +14,11 @@ It holds nothing secret: who takes it learns the public key and where the agent 
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 
 from kit.agent.encoding import Reader, string
 from kit.agent.forms import pem
 from kit.core.errors import ProtocolError, UsageError
+from kit.core.frozen import frozen
 
 LABEL = "KIT AGENT KEY"
 _MAGIC = b"kit-agent-key-v1"
@@ -27,7 +27,7 @@ _BEGIN, _END = f"-----BEGIN {LABEL}-----", f"-----END {LABEL}-----"
 _BODY_LIMIT = 16 * 1024
 
 
-@dataclass(frozen=True)
+@frozen
 class Handle:
     """Which key, and behind which socket."""
 

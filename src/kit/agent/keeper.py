@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -30,6 +30,7 @@ from kit.agent.queue.cipher import Opening, QueueKey, Sealing
 from kit.agent.queue.format import KEY_BYTES, QUEUE
 from kit.agent.schemes import BY_NAME, KINDS, ML_DSA, SCHEMES, SSH_EC_SCHEMES, KeyType, Scheme
 from kit.core.errors import KitError, Unavailable, UsageError
+from kit.core.frozen import frozen
 
 if TYPE_CHECKING:
     PrivateKeyObject = (
@@ -62,7 +63,7 @@ class OperationFailed(KitError):
     """The private operation itself failed."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Candidate:
     """A key that has proved itself and is not held yet."""
 
@@ -71,7 +72,7 @@ class Candidate:
     bare: BareRSA | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Held:
     """A key, and by a scheme's code how it signs a content or a digest, which takes a while to find out."""
 
@@ -240,6 +241,19 @@ def generate_der(kind: str) -> bytes:
         make: Any = mldsa.PRIVATE[known.key_type]
         key = make.generate()
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def warm_up() -> None:
+    """Use once what opens files, or imports more, when it is used for the first time."""
+    for kind in ("p-256", "ed25519", *(["ml-dsa-44"] if mldsa.is_available() else [])):
+        load(bytearray(generate_der(kind)))
+    # Of 1024 bits, as to make and to check one of 2048 takes a tenth of a second.
+    small = rsa.generate_private_key(_PUBLIC_EXPONENT, 1024)  # noqa: S505 - used for nothing
+    der = small.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    load_der_private_key(der, None)
+    _check_halves(small, PublicKey(KeyType.RSA, small.key_size, "", b"", b""))
+    _load_bare(bytearray(der))
+    Sealing(b"", QueueKey(bytes(KEY_BYTES))).feed(b"x")
 
 
 def check_decrypts(candidate: Candidate) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from kit.agent.client import AgentClient
 from kit.agent.config.settings import JOURNAL, STANDARD_OUTPUT
 from kit.agent.startup import LINE_LIMIT, Configuration, Limits, Report
 from kit.core.errors import NotPermitted, Unavailable
+from kit.core.frozen import frozen
 from kit.core.paths import agent_socket
 
 START_LIMIT_S = 30.0
@@ -44,7 +45,7 @@ _FOR_CONFIRMATION = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """How to run; empty or 0 leaves it to the configuration file, or to the default."""
 

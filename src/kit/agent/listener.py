@@ -12,10 +12,10 @@ import os
 import socket
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
+from kit.core.frozen import frozen
 from kit.core.paths import private_directory, shared_directory
 
 # A client that does not wait is told EAGAIN when it is full; the connections' limit is elsewhere.
@@ -23,7 +23,7 @@ _BACKLOG = 1024
 _PRIVATE = 0o600
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """Where somebody listens."""
 

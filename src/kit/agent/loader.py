@@ -16,12 +16,12 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from kit.agent.passphrase import Nobody, Passphrases, source
 from kit.agent.queue.format import KEY_BYTES, QUEUE
 from kit.agent.sealed import Form, Sealed
 from kit.core.errors import NotPermitted, Unavailable, UsageError
+from kit.core.frozen import frozen
 
 # A PEM file of RSA 8192 has 6,400 bytes; the rest is room for a chain of certificates beside the key.
 _FILE_LIMIT = 128 * 1024
@@ -60,7 +60,7 @@ class SecretBuffer:
         self.size = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class _Block:
     """A PEM block: the whole of it and its body, as offsets."""
 

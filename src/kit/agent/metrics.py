@@ -7,10 +7,10 @@ Only types that it knows occur here: it refuses the whole file for another one, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.extension import AgentMetrics, KeyMetrics
+from kit.core.frozen import frozen
 
 _PREFIX = "kit_agent_"
 _MICRO = 1_000_000
@@ -18,7 +18,7 @@ _DIGITS = 16  # of a key_id; who could make two keys that begin alike could as w
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Sample:
     """A number; `suffix` is what its name adds to its family's."""
 
@@ -27,7 +27,7 @@ class Sample:
     value: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Family:
     """Samples of one kind; `kind` is "gauge", "counter" or "histogram"."""
 
@@ -75,7 +75,7 @@ def _lines(family: Family) -> Iterator[str]:
         yield f"{family.name}{sample.suffix}{braced} {sample.value!r}"
 
 
-@dataclass(frozen=True)
+@frozen
 class _Row:
     """A family before it has samples; `of` takes them out of the metrics, or a key's."""
 

@@ -6,10 +6,10 @@ the descriptor now. A program's path is not among it, since any program of the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kit.core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Peer:
     """A connected client; `name` is what the process calls itself (15 bytes that prove nothing)."""
 
@@ -20,7 +20,7 @@ class Peer:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Allowed:
     """Users and groups, by their numbers."""
 

@@ -7,13 +7,13 @@ content that can be read in two ways is signed only where the key may sign both.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from kit.agent.content import Kind, Reading, readings
 from kit.agent.public import PublicKey
 from kit.agent.queue.format import QUEUE
 from kit.agent.schemes import DIGEST_SIZES, KeyType, Scheme
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 
 PURPOSES: dict[str, str] = {
     "tls-server": "the handshakes of a TLS server",
@@ -59,14 +59,14 @@ _TLS_FORM, _OTHER_FORM = ("tls-digest", "digest"), ("digest",)
 _TLS_DIGESTS = {"secp256r1": (32,), "secp384r1": (32, 48), "secp521r1": (32, 48, 64)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Permit:
     """The key may sign this, as `purpose`."""
 
     purpose: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Refusal:
     """The key may not; `purpose` is the one that it would take, `why` a sentence for caller and log."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from kit.agent import forms, mldsa
 from kit.agent.encoding import mpint, string
 from kit.agent.schemes import EC_KINDS, KINDS, RSA_BITS_MAX, RSA_BITS_MIN, KeyType
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 
 if TYPE_CHECKING:
     PublicKeyObject = (
@@ -25,7 +25,7 @@ class UnsupportedKey(UsageError):
     """The key is of a type or size that kit's agent does not hold."""
 
 
-@dataclass(frozen=True)
+@frozen
 class PublicKey:
     """A public key. `spki` is the SubjectPublicKeyInfo in DER, `ssh_blob` RFC 4253's key blob.
 

@@ -7,16 +7,16 @@ that was locked and showed no keys, have no difference; then every rate is None.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from kit.agent.extension import AgentMetrics, KeyMetrics, PeerRecord
+from kit.core.frozen import frozen
 from kit.core.stats import histogram_percentile, rate
 
 _MICRO = 1_000_000
 
 
-@dataclass(frozen=True)
+@frozen
 class Reading:
     """What the agent said at a time of a clock that never jumps; `audit` is where its log goes."""
 
@@ -26,7 +26,7 @@ class Reading:
     audit: str
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyRates:
     """A key; latencies are of the interval alone, None without an operation, infinite beyond all bounds."""
 
@@ -42,7 +42,7 @@ class KeyRates:
     p99_s: float | None
 
 
-@dataclass(frozen=True)
+@frozen
 class PeerRates:
     """A client's connection."""
 
@@ -51,7 +51,7 @@ class PeerRates:
     refused_per_s: float | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Rates:
     """All of it; the busiest keys and peers come first."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kit.agent.fields import counts, names, number32, number64, octets, remark, text
 from kit.agent.forms import fingerprint, id_of
+from kit.core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyRecord:
     """A key as the agent lists it; times are seconds of the Unix epoch, 0 is never.
 
@@ -38,7 +37,7 @@ class KeyRecord:
         return fingerprint(self.ssh_blob, self.spki)
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """One hardening measure: `state` is "applied", "unavailable", "refused" or "off", `detail` says why."""
 
@@ -47,7 +46,7 @@ class Measure:
     detail: str = remark()
 
 
-@dataclass(frozen=True)
+@frozen
 class Process:
     """One of the agent's processes: `role` is "supervisor", "zygote", "bridge" or "worker"."""
 
@@ -56,7 +55,7 @@ class Process:
     connections: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Reloaded:
     """What became of one configured key: `result` is "kept", "loaded", "removed" or "failed", and why."""
 
@@ -65,7 +64,7 @@ class Reloaded:
     why: str = remark(400)  # so that a report on all keys, those before and after, is one message
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyMetrics:
     """What was done with a key; `durations`: how many operations took up to each bound, and how many more."""
 
@@ -80,7 +79,7 @@ class KeyMetrics:
     durations: tuple[int, ...] = counts()
 
 
-@dataclass(frozen=True)
+@frozen
 class PeerRecord:
     """A connected client, and what it did on this connection."""
 
@@ -94,7 +93,7 @@ class PeerRecord:
     refused: int = number64()
 
 
-@dataclass(frozen=True)
+@frozen
 class CertificateRecord:
     """A key's own certificate, DER, without the rest of its chain."""
 

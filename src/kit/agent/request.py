@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kit.agent import mldsa
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 
 if TYPE_CHECKING:
     PrivateKey = (
@@ -33,7 +33,7 @@ _EARLIER = datetime.timedelta(minutes=5)
 _DAYS_LIMIT = 36_500
 
 
-@dataclass(frozen=True)
+@frozen
 class Names:
     """Whom a certificate is for."""
 

@@ -7,8 +7,9 @@ signed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from kit.core.frozen import frozen
 
 
 class KeyType(StrEnum):
@@ -26,7 +27,7 @@ class KeyType(StrEnum):
 ML_DSA = (KeyType.ML_DSA_44, KeyType.ML_DSA_65, KeyType.ML_DSA_87)
 
 
-@dataclass(frozen=True)
+@frozen
 class Scheme:
     """A TLS SignatureScheme. `curve` is the one that TLS 1.3 binds it to; TLS 1.2 binds the hash only."""
 
@@ -60,7 +61,7 @@ SCHEMES: dict[int, Scheme] = {scheme.code: scheme for scheme in _ALL}
 BY_NAME: dict[str, Scheme] = {scheme.name: scheme for scheme in _ALL}
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """A key type with its size: what `generate --type` takes and what `list` shows.
 

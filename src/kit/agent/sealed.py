@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from kit.core.frozen import frozen
 
 
 class Form(StrEnum):
@@ -14,7 +16,7 @@ class Form(StrEnum):
     SSH = "OpenSSH"
 
 
-@dataclass(frozen=True)
+@frozen
 class Sealed:
     """What only a child may open; a view of memory that the loader wipes."""
 

@@ -6,15 +6,16 @@ No secret is in either. The agent reads its line first, and reports once it can 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 
 from kit.core import errors
 from kit.core.errors import KitError
+from kit.core.frozen import frozen
 
 LINE_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """What one client, or all of them, may take."""
 
@@ -25,7 +26,7 @@ class Limits:
     keys: int = 256
 
 
-@dataclass(frozen=True)
+@frozen
 class Configuration:
     """How an agent is to run; empty or 0 leaves it to the configuration file, or to the default."""
 
@@ -61,7 +62,7 @@ class Configuration:
         return cls(**fields, limits=limits, listening=listening)
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """Ready, as process `pid` on `socket_path`; or an error, with what KitError carries."""
 

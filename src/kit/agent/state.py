@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from kit import __version__
 from kit.agent.channels.tallies import (
@@ -29,11 +28,12 @@ from kit.agent.channels.tallies import (
 )
 from kit.agent.extension import AgentMetrics, AgentStatus, KeyMetrics, Measure, Process
 from kit.agent.keystore import Entry
+from kit.core.frozen import frozen
 
 _LARGEST = 2**32 - 1
 
 
-@dataclass(frozen=True)
+@frozen
 class State:
     """What does not change, and the counters, which do."""
 

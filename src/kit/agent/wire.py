@@ -8,12 +8,13 @@ answered with a failure; what breaks the encoding raises ProtocolError and costs
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from kit.agent import extension
 from kit.agent.encoding import Buffer, Reader, string, uint32
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 MESSAGE_LIMIT = 256 * 1024  # OpenSSH's AGENT_MAX_LEN
 
@@ -27,12 +28,12 @@ EXTENSION, EXTENSION_FAILURE, EXTENSION_RESPONSE = 27, 28, 29
 _CONSTRAIN_LIFETIME, _CONSTRAIN_CONFIRM, _CONSTRAIN_EXTENSION = 1, 2, 255
 
 
-@dataclass(frozen=True)
+@frozen
 class RequestIdentities:
     """SSH_AGENTC_REQUEST_IDENTITIES."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SignRequest:
     """SSH_AGENTC_SIGN_REQUEST: `content` is whole, not a digest."""
 
@@ -41,7 +42,7 @@ class SignRequest:
     flags: int
 
 
-@dataclass(frozen=True)
+@frozen
 class AddIdentity:
     """SSH_AGENTC_ADD_IDENTITY and …_CONSTRAINED; `parts` are views of the private key, by the draft's names.
 
@@ -54,38 +55,38 @@ class AddIdentity:
     lifetime_s: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveIdentity:
     """SSH_AGENTC_REMOVE_IDENTITY."""
 
     key_blob: bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class RemoveAllIdentities:
     """SSH_AGENTC_REMOVE_ALL_IDENTITIES."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Lock:
     """SSH_AGENTC_LOCK."""
 
     passphrase: memoryview = field(repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class Unlock:
     """SSH_AGENTC_UNLOCK."""
 
     passphrase: memoryview = field(repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class Query:
     """The extension "query": which extensions are there?"""
 
 
-@dataclass(frozen=True)
+@frozen
 class Unsupported:
     """A well-formed wish that this agent does not fulfil; `why` is for the log."""
 

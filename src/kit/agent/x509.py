@@ -7,12 +7,12 @@ certificate: could anybody take its subject for an issuer of certificates?
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from kit.agent import der
 from kit.agent.der import BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, Elements
 from kit.agent.schemes import SCHEMES, KeyType, Scheme
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 # A certificate with 500 names takes half of it.
 SIZE_LIMIT = 32 * 1024
@@ -24,14 +24,14 @@ _MAY_SIGN_CERTIFICATES, _MAY_SIGN_LISTS = 0x04, 0x02  # keyCertSign and cRLSign 
 _NETSCAPE_CA = 0x07  # SSL CA, S/MIME CA, object signing CA: OpenSSL heeds them where no BasicConstraints are
 
 
-@dataclass(frozen=True)
+@frozen
 class CertificateRequest:
     """A CertificationRequestInfo (RFC 2986, section 4.1)."""
 
     spki: bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Certificate:
     """A TBSCertificate (RFC 5280, section 4.1); `version` is the number that people say: 1 to 3."""
 
@@ -121,7 +121,7 @@ def signed_fields(certificate: bytes) -> Elements:
     return fields
 
 
-@dataclass(frozen=True)
+@frozen
 class CertificateNames:
     """Serial number (an INTEGER, whole), issuer and subject: by them certificates are looked for."""
 

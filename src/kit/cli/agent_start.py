@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,6 +16,7 @@ from kit.cli.agent_views import show_start
 from kit.cli.child import run_to_end
 from kit.cli.endings import ended_by_sigterm
 from kit.core.errors import Unavailable
+from kit.core.frozen import frozen
 from kit.core.output import Output
 from kit.core.waiting import await_readable
 
@@ -35,7 +36,7 @@ _FROM_MANAGER = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Wish:
     """What the command line asks for."""
 

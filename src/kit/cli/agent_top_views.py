@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import pwd
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kit.cli.agent_views import duration
+from kit.core.frozen import frozen
 from kit.core.output import Block, Table
 from kit.core.text import printable
 
@@ -23,7 +23,7 @@ _NAME_SHOWN = 40
 _FIXED_LINES = 6
 
 
-@dataclass(frozen=True)
+@frozen
 class View:
     """What there is to show at a time of the Unix epoch."""
 
@@ -32,7 +32,7 @@ class View:
     now_s: float
 
 
-@dataclass(frozen=True)
+@frozen
 class Away:
     """The agent does not answer."""
 

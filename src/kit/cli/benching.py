@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,14 @@ from kit.cli.demonstration import HOST, KINDS, NAME, make_keys, serve_arguments
 from kit.cli.endings import ended_by_sigterm
 from kit.cli.server_process import server_process
 from kit.core.errors import EXIT_DONE, EXIT_NO
+from kit.core.frozen import frozen
 from kit.core.output import Output
 
 if TYPE_CHECKING:
     from kit.tls.load import Client
 
 
-@dataclass(frozen=True)
+@frozen
 class Wish:
     """What the command line asks for."""
 

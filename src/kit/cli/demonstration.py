@@ -11,12 +11,12 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.cli.endings import ended_by_sigterm
 from kit.cli.server_process import ServerProcess, server_process
+from kit.core.frozen import frozen
 from kit.core.output import Output
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _HANDSHAKES, _LIMIT_S, _CONNECTIONS = 24, 10, 2
 _DAYS = 1
 
 
-@dataclass(frozen=True)
+@frozen
 class Stage:
     """What stands when the demonstration begins."""
 

@@ -6,12 +6,12 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.cli.endings import ended_by_sigterm
 from kit.core.errors import Unavailable, UsageError
+from kit.core.frozen import frozen
 from kit.core.output import Output
 from kit.tls import certificates, contexts, conversation, mailserver, pages, serve
 from kit.tls.certificates import Pair
@@ -30,7 +30,7 @@ _BEGINNINGS: dict[str, conversation.Beginning] = {
 MODES = tuple(_BEGINNINGS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Wish:
     """What the command line asks for."""
 

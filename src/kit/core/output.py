@@ -12,11 +12,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TextIO
 
+from kit.core.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Table:
     """Aligned columns; those of numbers, counted from 0, to the right."""
 

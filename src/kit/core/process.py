@@ -15,9 +15,9 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from kit.core.errors import NotPermitted
+from kit.core.frozen import frozen
 from kit.core.sandbox import linux
 from kit.core.sandbox.linux import Kernel, prctl
 
@@ -27,7 +27,7 @@ _STANDARD_DESCRIPTORS, _ALL_DESCRIPTORS = 3, 2**20
 _MISSING = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # the last is Landlock's that is not switched on
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """A hardening measure; `detail` says how far it goes, or why it does not."""
 

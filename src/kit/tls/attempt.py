@@ -6,9 +6,10 @@ import ipaddress
 import os
 import socket
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 from kit.core.text import printable
 from kit.tls.cells import Ending, Step, Times
 from kit.tls.connection import Address, Connection, Deadline, connect
@@ -19,7 +20,7 @@ from kit.tls.inquiry import RANDOM_SIZE, Inquiry, Offer
 from kit.tls.offer import Question
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempt:
     """What a connection came to; certificates are still DER."""
 

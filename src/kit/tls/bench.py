@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from kit.core.frozen import frozen
 from kit.core.stats import median, percentile, rate
 from kit.tls.load import Client, Load
 
@@ -18,7 +18,7 @@ HEAD = ("KEY", "CONNECTIONS", "SIDE", "HANDSHAKES/S", "P50 MS", "P99 MS", "FAILE
 LOCAL, AGENT = "local", "agent"
 
 
-@dataclass(frozen=True)
+@frozen
 class Case:
     """What is compared: a kind of key, and how many clients connect at a time."""
 
@@ -26,7 +26,7 @@ class Case:
     connections: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Round:
     """What one side did in a while."""
 
@@ -39,7 +39,7 @@ class Round:
         return rate(len(self.seconds), self.elapsed_s)
 
 
-@dataclass(frozen=True)
+@frozen
 class Comparison:
     """Both sides' rounds of one case, neighbours at the same place."""
 
@@ -59,7 +59,7 @@ class Comparison:
         return sum(round_.failed for round_ in (*self.local, *self.agent))
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """How long to measure: in each round, each side of each case once."""
 

@@ -7,8 +7,10 @@ prints about a server (table, JSON, findings, exit status) is a function of its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from kit.core.frozen import frozen
 
 
 class Version(StrEnum):
@@ -77,7 +79,7 @@ REFUSING_ALERTS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Certificate:
     """One certificate of the chain as sent. Texts are safe to print; `error` says what could not be read."""
 
@@ -93,7 +95,7 @@ class Certificate:
     error: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Times:
     """Milliseconds; None where the cell did not come that far.
 
@@ -107,7 +109,7 @@ class Times:
     handshake_ms: float | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Cell:
     """What one version with one kind of key came to. `signed`: the server's signature arrived."""
 

@@ -6,7 +6,6 @@ import datetime
 import ipaddress
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from kit.core.errors import Unavailable, UsageError
+from kit.core.frozen import frozen
 from kit.tls import libssl
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _ML_DSA = {f"2.16.840.1.101.3.4.3.{last}": f"ml-dsa-{size}" for last, size in ((
 _DAY = datetime.timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@frozen
 class Pair:
     """A certificate file (the chain behind it, too) and the file of its key, or of a key's handle."""
 
@@ -38,7 +38,7 @@ class Pair:
     key: Path
 
 
-@dataclass(frozen=True)
+@frozen
 class Leaf:
     """The leaf of a certificate file: for which names it is, and what the log calls it."""
 

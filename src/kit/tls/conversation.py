@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
+
+from kit.core.frozen import frozen
 
 
 class Next(Enum):
@@ -16,7 +17,7 @@ class Next(Enum):
     CLOSE = auto()
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """Bytes for the peer, and what comes then."""
 
@@ -24,7 +25,7 @@ class Answer:
     then: Next = Next.GO_ON
 
 
-@dataclass(frozen=True)
+@frozen
 class Negotiated:
     """What a completed handshake agreed on, in the order in which people read it."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 from kit.core.errors import NegativeAnswer, ProtocolError
+from kit.core.frozen import frozen
 from kit.core.text import printable
 
 # A greeting of 100 lines is long; RFC 5321 (section 4.5.3.1.5) allows 512 octets a line.
@@ -112,7 +112,7 @@ def _smtp_reply(conversation: Conversation, wanted: str) -> Generator[None, None
     return texts
 
 
-@dataclass(frozen=True)
+@frozen
 class Protocol:
     """A protocol with a dialogue: its usual port and its script."""
 

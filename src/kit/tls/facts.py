@@ -7,8 +7,9 @@ tells nothing, as if it had not been sent: whether it is legal is OpenSSL's judg
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from kit.core.frozen import frozen
 from kit.tls.cells import Version
 
 SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, CERTIFICATE_VERIFY = 2, 11, 12, 13, 15
@@ -53,7 +54,7 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """What the server's messages told so far; `chain` is DER, exactly as sent."""
 

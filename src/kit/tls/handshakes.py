@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from kit.core.frozen import frozen
 from kit.core.text import printable
 from kit.tls.conversation import Negotiated
 
 
-@dataclass(frozen=True)
+@frozen
 class Signed:
     """The private operation that somebody else did for this handshake; `error` where it did not."""
 
@@ -19,7 +19,7 @@ class Signed:
     error: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Handshake:
     """One client's try. Either `negotiated` says what came of it, or `error` why nothing did."""
 

@@ -10,8 +10,8 @@ Stands where a `Handshake` does: fed bytes, it gives bytes to send, and in the e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kit.core.frozen import frozen
 from kit.tls import facts
 from kit.tls.alerts import alert_name
 from kit.tls.cells import Ending, Version
@@ -33,7 +33,7 @@ _RECEIVE_LIMIT = 1 << 16
 _PARTING = bytes.fromhex("1503030002015a15030300020100")
 
 
-@dataclass(frozen=True)
+@frozen
 class Offer:
     """What the ClientHello offers; one with a share is answered with a ServerHello."""
 

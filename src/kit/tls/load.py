@@ -7,15 +7,15 @@ import ssl
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle
 
+from kit.core.frozen import frozen
 from kit.core.text import printable
 
 _TIMEOUT_S = 10
 
 
-@dataclass(frozen=True)
+@frozen
 class Client:
     """How one kind of client connects; a context never resumes a session by itself."""
 

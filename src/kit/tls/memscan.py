@@ -15,10 +15,10 @@ import signal
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from kit.core.errors import NotPermitted, Unavailable
+from kit.core.frozen import frozen
 from kit.tls.traces import Sought, Trace, find, public_is_in
 
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -31,7 +31,7 @@ _READ_LIMIT = 0x7FFFF000
 _KERNELS = ("[vsyscall]", "[vvar]", "[vvar_vclock]")
 
 
-@dataclass(frozen=True)
+@frozen
 class Region:
     """Pages that lie side by side."""
 
@@ -39,7 +39,7 @@ class Region:
     memory: bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """The memory of a process at one moment; `wanted` bytes should have been read."""
 
@@ -52,7 +52,7 @@ class Snapshot:
         return sum(len(region.memory) for region in self.regions)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """What the memory says about one key: "found", "clean" or "inconclusive" (and why)."""
 

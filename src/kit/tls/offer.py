@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 
+from kit.core.frozen import frozen
 from kit.tls import libssl
 from kit.tls.cells import Authentication, Version
 
@@ -29,7 +29,7 @@ _GROUPS = "X25519:P-256:P-384:P-521"
 _HYBRID_GROUPS = "*X25519MLKEM768:*X25519:SecP256r1MLKEM768:SecP384r1MLKEM1024:P-256:P-384:P-521"
 
 
-@dataclass(frozen=True)
+@frozen
 class Question:
     """What the client offers, and whether it insists on a certificate that verifies."""
 

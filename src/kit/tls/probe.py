@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import ssl
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kit.core.errors import Unavailable, UsageError
+from kit.core.frozen import frozen
 from kit.core.text import printable
 from kit.tls import facts, inquiry, libssl
 from kit.tls.attempt import Attempt, ask, inquire
@@ -22,7 +23,7 @@ _HTTPS_PORT = 443
 _UNCHECKED = f"the server goes along, and {ssl.OPENSSL_VERSION} cannot check it: ML-DSA takes 3.5 or newer"
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """How to ask; without `ca_file` the system's authorities are trusted."""
 

@@ -7,10 +7,10 @@ scan finds the private keys in the control, a server that has them. Anything les
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kit.core.errors import EXIT_DONE, EXIT_NO
+from kit.core.frozen import frozen
 from kit.tls.cells import Cell, Outcome
 from kit.tls.memscan import Verdict
 
@@ -18,7 +18,7 @@ SCAN_HEAD = ("PROCESS", "PID", "PRIVATE KEY", "RESULT", "READ", "HANDSHAKES", "S
 KEY_HEAD = ("KEY", "TYPE", "SIGNED", "REFUSED", "FINGERPRINT")
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyUse:
     """What the agent says of one of its keys."""
 
@@ -29,7 +29,7 @@ class KeyUse:
     refused: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Scan:
     """A process, looked into while it made `handshakes`; `expected` is the outcome that proves the point."""
 
@@ -48,7 +48,7 @@ class Scan:
         return outcomes == {self.expected} and self.handshakes > 0 and not self.failed
 
 
-@dataclass(frozen=True)
+@frozen
 class Proof:
     """Everything that the demonstration has to go by."""
 

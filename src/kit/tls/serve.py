@@ -15,10 +15,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from kit.core.errors import NotPermitted, Unavailable
+from kit.core.frozen import frozen
 from kit.tls.contexts import Contexts, Observed
 from kit.tls.conversation import Beginning, Conversation, Negotiated, Next
 from kit.tls.handshakes import Handshake, Signed
@@ -27,7 +27,7 @@ _CHUNK = 16 * 1024
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """What one client may take."""
 
@@ -42,7 +42,7 @@ def nothing_signed() -> Signed | None:
     return None
 
 
-@dataclass(frozen=True)
+@frozen
 class Service:
     """What is served, and who is told."""
 

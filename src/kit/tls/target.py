@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """Where to connect. `host` is an address, or a name in the form that DNS takes."""
 

@@ -15,11 +15,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kit.core.frozen import frozen
 
 LIMB = 8
 # What 32 random bytes look like: 30 of them distinct on average, 16 above 127, 128 bits set. Each of these
@@ -64,7 +65,7 @@ class Sought(Protocol):
         """Is this the secret number?"""
 
 
-@dataclass(frozen=True)
+@frozen
 class Trace:
     """The private side of key `key`, at `offset` of the memory looked at, written as `form`."""
 
@@ -73,7 +74,7 @@ class Trace:
     offset: int
 
 
-@dataclass(frozen=True)
+@frozen
 class SoughtRsa:
     """An RSA modulus; its secret is either prime."""
 
@@ -101,7 +102,7 @@ class SoughtRsa:
         return 1 < number < self.modulus and self.modulus % number == 0
 
 
-@dataclass(frozen=True)
+@frozen
 class SoughtEc:
     """A point of a NIST curve; `points` are the x of the point and of the point times 2^256 (or 2^384)."""
 
@@ -133,7 +134,7 @@ class SoughtEc:
         return _x_of(ec.derive_private_key(number, self.curve).public_key()) in self.points
 
 
-@dataclass(frozen=True)
+@frozen
 class SoughtMlDsa:
     """An ML-DSA public key; its secret is the seed, of which FIPS 204's algorithm 6 makes the key.
 

@@ -7,7 +7,6 @@ user wants it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from kit.core.errors import (
     EXIT_DONE,
@@ -19,10 +18,11 @@ from kit.core.errors import (
     Unavailable,
     UsageError,
 )
+from kit.core.frozen import frozen
 from kit.tls.cells import Authentication, Cell, Ending, Outcome, Step
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """Something worth a sentence. `name` is stable for programs; a `fault` makes the exit status 1."""
 

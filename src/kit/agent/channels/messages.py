@@ -6,7 +6,6 @@ trusted of the three: what comes from it is read like what comes from a client.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.encoding import Buffer, Reader
@@ -27,20 +26,21 @@ from kit.agent.fields import (
 )
 from kit.agent.peers import Allowed, Peer
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 _ROWS = 1024
 
 # Supervisor and zygote.
 
 
-@dataclass(frozen=True)
+@frozen
 class Ready:
     """Zygote: locked down, and waiting for keys."""
 
     measures: tuple[Measure, ...] = rows(Measure, _ROWS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Failed:
     """Zygote: cannot start; what KitError carries."""
 
@@ -49,7 +49,7 @@ class Failed:
     exit_status: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Fork:
     """Supervisor: fork worker `index`. Its ends of the channels to supervisor and zygote, the zygote's end of
     the latter, and the pipe for its audit records.
@@ -58,7 +58,7 @@ class Fork:
     index: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Forked:
     """Zygote: worker `index` is process `pid`."""
 
@@ -66,7 +66,7 @@ class Forked:
     pid: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Died:
     """Zygote: that worker ended, with the status that waitpid gave."""
 
@@ -75,7 +75,7 @@ class Died:
     status: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Load:
     """Supervisor: hold this configured key, in place of what stood under its name. The open key file.
 
@@ -95,19 +95,19 @@ class Load:
     error: str = remark()
 
 
-@dataclass(frozen=True)
+@frozen
 class Keep:
     """Supervisor: the configuration is told; forget the configured keys that it did not name."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Kept:
     """Zygote: what became of each key since the last `Keep`."""
 
     keys: tuple[Reloaded, ...] = rows(Reloaded, _ROWS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Admit:
     """Supervisor: this client of worker `index` is an administrator. Said before the worker gets him."""
 
@@ -118,14 +118,14 @@ class Admit:
     peer_name: str = text()
 
 
-@dataclass(frozen=True)
+@frozen
 class Dismiss:
     """Supervisor: he is gone."""
 
     slot: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Quit:
     """Supervisor: end, in good order."""
 
@@ -133,7 +133,7 @@ class Quit:
 # Supervisor and worker.
 
 
-@dataclass(frozen=True)
+@frozen
 class Client:
     """Supervisor: serve this client. The connected socket."""
 
@@ -150,12 +150,12 @@ class Client:
         return Peer(self.uid, self.gid, self.groups, self.pid, self.peer_name)
 
 
-@dataclass(frozen=True)
+@frozen
 class Alive:
     """Supervisor: are you? Worker, in the same words: yes."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Audited:
     """Supervisor: so many of your records are written, and the log works, or does not."""
 
@@ -166,7 +166,7 @@ class Audited:
 # Supervisor and bridge; the bridge can be of an agent that was before this one.
 
 
-@dataclass(frozen=True)
+@frozen
 class Attending:
     """Bridge: how many clients it has, at each change and to each `Alive`."""
 
@@ -174,14 +174,14 @@ class Attending:
     clients: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Introduce:
     """Bridge: who is this client? Its socket, of which the kernel tells that, whatever a bridge would say."""
 
     number: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Introduced:
     """Supervisor: a connection to a worker, which knows it for that client. Not admitted is whom no key
     concerns; without a connection, whom nobody has room for.
@@ -191,7 +191,7 @@ class Introduced:
     admitted: bool = flag()
 
 
-@dataclass(frozen=True)
+@frozen
 class Noted:
     """Bridge: for the log."""
 
@@ -204,7 +204,7 @@ class Noted:
 # Worker to supervisor or zygote, answered by a Reply of the same number.
 
 
-@dataclass(frozen=True)
+@frozen
 class Confirm:
     """Worker to supervisor: may this peer use this key now?"""
 
@@ -214,7 +214,7 @@ class Confirm:
     slot: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class ReadAgain:
     """Worker to supervisor: reload, for this peer."""
 
@@ -222,7 +222,7 @@ class ReadAgain:
     slot: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Who:
     """Worker to supervisor: who is connected? For this peer."""
 
@@ -230,7 +230,7 @@ class Who:
     slot: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class End:
     """Worker to supervisor: end the agent, for this peer."""
 
@@ -238,7 +238,7 @@ class End:
     slot: int = number32()
 
 
-@dataclass(frozen=True)
+@frozen
 class Forward:
     """Worker to zygote: an administrator's message as it came, which the zygote answers."""
 
@@ -247,7 +247,7 @@ class Forward:
     message: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class Take:
     """Worker to zygote: may the key make one more signature, by its rate?"""
 
@@ -255,7 +255,7 @@ class Take:
     key_id: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class Reply:
     """The answer to the question of this number."""
 
@@ -264,14 +264,14 @@ class Reply:
     message: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class Reloads:
     """In a Reply to ReadAgain."""
 
     keys: tuple[Reloaded, ...] = rows(Reloaded, _ROWS)
 
 
-@dataclass(frozen=True)
+@frozen
 class Connected:
     """In a Reply to Who."""
 
@@ -281,7 +281,7 @@ class Connected:
 # Zygote to worker, answered by Done.
 
 
-@dataclass(frozen=True)
+@frozen
 class Hold:
     """Hold this key; `der` is PKCS#8, PKCS#1 or SEC 1, or a symmetric key's octets if that is what its
     purpose takes, and `slot` where its counters are.
@@ -304,21 +304,21 @@ class Hold:
         return Allowed(self.uids, self.gids)
 
 
-@dataclass(frozen=True)
+@frozen
 class Drop:
     """Forget this key."""
 
     key_id: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class Shut:
     """The agent is locked, or unlocked."""
 
     closed: bool = flag()
 
 
-@dataclass(frozen=True)
+@frozen
 class Done:
     """Worker: the change is made."""
 

@@ -6,7 +6,6 @@ Nothing is verified: whoever uses the certificate does that. The rest of the cha
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kit.agent import der
@@ -20,13 +19,14 @@ from kit.agent.der import (
 )
 from kit.agent.x509 import signed_fields
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 _COMMON_NAME, _ALTERNATIVE_NAMES = bytes.fromhex("550403"), bytes.fromhex("551d11")
 _DNS_NAME, _EXTENSIONS = 0x82, 0xA3
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
-@dataclass(frozen=True)
+@frozen
 class Leaf:
     """A certificate; `names` are its DNS names, or without any its common names."""
 

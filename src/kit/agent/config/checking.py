@@ -22,13 +22,14 @@ from kit.agent.config.reading import SystemNames, read_text
 from kit.agent.config.settings import DEFAULT_USER, KeyRule, Settings
 from kit.agent.peers import NOBODY
 from kit.core.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Level
 
 _DAY_S = 86_400
 _ENDS_SOON_DAYS = 14
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """What the agent, or whoever relies on it, would stumble over; a warning has exit status EXIT_DONE."""
 
@@ -43,7 +44,7 @@ class Finding:
         return self.exit_status != EXIT_DONE
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckedKey:
     """A key of the configuration with what its files say, as far as they could be read."""
 

@@ -9,15 +9,16 @@ import json
 import os
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 from kit.core.errors import EXIT_UNAVAILABLE, KitError, UsageError
+from kit.core.frozen import frozen
 
 _LINE_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyFacts:
     """The public side of a key in a file; a symmetric one is of a kind, and that is all."""
 
@@ -26,7 +27,7 @@ class KeyFacts:
     spki: str  # hexadecimal
 
 
-@dataclass(frozen=True)
+@frozen
 class NoKey:
     """Why there is no key in the file."""
 

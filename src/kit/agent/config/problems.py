@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 from kit.core.text import printable
 
 Path = tuple[str | int, ...]
@@ -15,7 +15,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """One thing that is not as it has to be; `key` is empty where it is the file as a whole."""
 

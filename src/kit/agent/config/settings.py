@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kit.agent.peers import NOBODY, Allowed
 from kit.agent.policy import ADDED_DEFAULT
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Level
 
 STANDARD_OUTPUT, JOURNAL = "stdout", "journal"
@@ -13,7 +12,7 @@ STANDARD_OUTPUT, JOURNAL = "stdout", "journal"
 DEFAULT_USER = "_kit"
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyRule:
     """A key of the configuration: where it is, what it may do, for whom and how often.
 
@@ -31,7 +30,7 @@ class KeyRule:
     confirm: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Door:
     """A socket for programs; what is not said of one, is as it is of the agent's own."""
 
@@ -40,7 +39,7 @@ class Door:
     group: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """A whole configuration; an empty text, a zero or None leaves the choice to the agent.
 

@@ -10,7 +10,6 @@ import math
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kit.agent.config.problems import Path, quoted, shown
@@ -19,6 +18,7 @@ from kit.agent.peers import Allowed
 from kit.agent.policy import PURPOSES, parse_purposes
 from kit.agent.queue.format import QUEUE
 from kit.core.duration import parse_duration
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Level
 
 SOCKET_PATH_LIMIT = 107  # unix(7): sun_path has 108 bytes, the last one is a null byte
@@ -42,7 +42,7 @@ class Names(Protocol):
     def gid(self, name: str) -> int | None: ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Fault:
     """What was expected; where inside the value, and what was found if the value itself does not show it."""
 

@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.audit.act import Act
@@ -29,6 +28,7 @@ from kit.agent.processes.settings import Settings
 from kit.agent.processes.team import Team
 from kit.agent.startup import Configuration
 from kit.core.errors import EXIT_UNAVAILABLE, KitError, Unavailable
+from kit.core.frozen import frozen
 from kit.core.service_manager import Notifier
 
 _ROOT = 0
@@ -36,7 +36,7 @@ _DRAIN_S = 3.0
 _START_S = 20.0
 
 
-@dataclass(frozen=True)
+@frozen
 class Forked:
     """The zygote: the channel to it, its pid, its audit pipe, and the pipe of every process's log."""
 
@@ -46,7 +46,7 @@ class Forked:
     log: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Parts:
     """What was opened at the start."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -32,6 +31,7 @@ from kit.agent.processes.offspring import Offspring
 from kit.agent.queue.format import QUEUE
 from kit.core.errors import KitError, ProtocolError, UsageError
 from kit.core.framing import frame
+from kit.core.frozen import frozen
 
 _ROOT = 0
 # Guesses that wait for their turn; an administrator has no use for more.
@@ -44,7 +44,7 @@ class Spread(Protocol):
     def __call__(self, change: Change) -> None: ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Means:
     """What the authority works with."""
 
@@ -56,7 +56,7 @@ class Means:
     itself: Peer  # for what nobody asked for
 
 
-@dataclass(frozen=True)
+@frozen
 class Wish:
     """How a key is to be held."""
 
@@ -70,7 +70,7 @@ class Wish:
     certificate: bytes = b""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Order:
     """What a child makes; a key of an SSH message has to fit the public half that it names."""
 
@@ -79,7 +79,7 @@ class _Order:
     named: bytes = b""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Asked:
     """A request, who asks, and the way back."""
 

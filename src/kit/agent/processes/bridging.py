@@ -13,7 +13,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from kit.agent.bridge.process import run
@@ -28,6 +27,7 @@ from kit.agent.processes.loop import Loop
 from kit.agent.processes.restarts import Restarts
 from kit.agent.startup import Limits
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Plan
 
 _SILENCE_S, _AGAIN_S = 10.0, 10.0
@@ -36,7 +36,7 @@ _MESSAGES_AT_ONCE = 64
 _WAITING_LIMIT = 512
 
 
-@dataclass(frozen=True)
+@frozen
 class Bridged:
     """A bridge: the channel to it, and its pid where it is a child."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from kit.agent.channels.tallies import Tallies
 from kit.agent.operations import Log
 from kit.agent.startup import Limits
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Plan
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """Decided; `audit` is where the audit log goes, "" for nowhere."""
 
@@ -22,7 +22,7 @@ class Settings:
     audit_strict: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Shared:
     """What forked processes have in common."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from kit.agent.channels.tallies import GONE, OPERATIONS, REFUSALS, Tallies
 from kit.agent.extension import PeerRecord
 from kit.agent.peers import Peer
+from kit.core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Slot:
     """A client."""
 

@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from kit.agent.channels import messages
@@ -28,11 +27,12 @@ from kit.agent.service import Service
 from kit.agent.state import State
 from kit.agent.uses import Client
 from kit.core.errors import KitError
+from kit.core.frozen import frozen
 from kit.core.process import die_with_parent, name_process
 from kit.core.sandbox.confine import seal
 
 
-@dataclass(frozen=True)
+@frozen
 class Ends:
     """A worker's ends of its channels, and the pipe for its audit records."""
 
@@ -41,7 +41,7 @@ class Ends:
     audit: int
 
 
-@dataclass(frozen=True)
+@frozen
 class _Sealed:
     """What the worker waits with, made before it was sealed, and what became of its measures."""
 

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any, NoReturn
 
 from kit.agent import keeper as keepers
-from kit.agent import mldsa
 from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, ChannelClosed, adopt
 from kit.agent.channels.messages import Change
@@ -38,8 +37,6 @@ from kit.agent.processes.authority import Authority, Means
 from kit.agent.processes.configured import Configured
 from kit.agent.processes.offspring import Offspring
 from kit.agent.processes.settings import Shared
-from kit.agent.queue.cipher import QueueKey, Sealing
-from kit.agent.queue.format import KEY_BYTES
 from kit.core.errors import KitError, ProtocolError
 from kit.core.process import close_others, die_with_parent, name_process
 from kit.core.sandbox.confine import confine
@@ -92,10 +89,7 @@ def _warm_up() -> None:
     """What opens files when it is used for the first time is used once while that is possible."""
     import kit.agent.decrypter  # noqa: F401 - the loader imports it when it meets OpenSSH's format
 
-    for kind in ("p-256", "ed25519", "rsa-2048", *(["ml-dsa-44"] if mldsa.is_available() else [])):
-        keepers.load(bytearray(keepers.generate_der(kind)), blocks=True)
-    key = QueueKey(bytes(KEY_BYTES))
-    Sealing(b"", key).feed(b"x")
+    keepers.warm_up()
 
 
 class Zygote:

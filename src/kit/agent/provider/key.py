@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import ssl
-from dataclasses import dataclass
 from typing import Any
 
 from kit.agent.forms import key_id
@@ -17,13 +16,14 @@ from kit.agent.handle import Handle
 from kit.agent.provider.library import KEY_TYPES, NULL, ffi, lib
 from kit.agent.schemes import ML_DSA, KeyType, Scheme
 from kit.core.errors import Unavailable, UsageError
+from kit.core.frozen import frozen
 
 # RFC 9881, section 2, behind the SEQUENCE's header: the AlgorithmIdentifier, which has no parameters.
 _ML_DSA_ALGORITHM, _SPKI_HEAD = bytes.fromhex("300b06096086480165030403"), 4
 _RSA_PKCS1_PSS_PADDING, _RSA_PSS_SALTLEN_DIGEST = 6, -1
 
 
-@dataclass(frozen=True)
+@frozen
 class Key:
     """A key of an agent; `public` is an EVP_PKEY of libcrypto's own with the public part."""
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from kit.agent.client import AgentClient
 from kit.agent.schemes import Scheme
 from kit.core.errors import KitError, ProtocolError
+from kit.core.frozen import frozen
 
 if TYPE_CHECKING:  # importing it means reaching libcrypto, which is for install() to do
     from kit.agent.provider.key import Key
 
 
-@dataclass(frozen=True)
+@frozen
 class SignatureMade:
     """An operation that the agent was asked for; `error` says why there is no signature."""
 

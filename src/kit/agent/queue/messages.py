@@ -6,23 +6,23 @@ A connection has one file under way at a time, and its end is the file's end, to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from kit.agent.fields import flag, octets, rows, secret
+from kit.core.frozen import frozen
 
 # smtpd knows no second key; who changes it every year has years of room.
 CANDIDATES_LIMIT = 16
 
 
-@dataclass(frozen=True)
+@frozen
 class Candidate:
     """A key that may fit."""
 
     key_id: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class BeginSealing:
     """The pieces that follow are plaintext."""
 
@@ -30,7 +30,7 @@ class BeginSealing:
     key_id: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class BeginOpening:
     """The pieces that follow are ciphertext; `wanted` is the plaintext, which takes a single key."""
 
@@ -40,7 +40,7 @@ class BeginOpening:
     wanted: bool = flag()
 
 
-@dataclass(frozen=True)
+@frozen
 class Continue:
     """The next piece."""
 
@@ -48,7 +48,7 @@ class Continue:
     piece: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class EndStream:
     """That was all; `tag` is the one of the file that is being opened, otherwise empty."""
 
@@ -59,26 +59,26 @@ class EndStream:
 QueueRequest = BeginSealing | BeginOpening | Continue | EndStream
 
 
-@dataclass(frozen=True)
+@frozen
 class SealingBegun:
     """The answer to `BeginSealing`: an IV that the agent made."""
 
     iv: bytes = octets()
 
 
-@dataclass(frozen=True)
+@frozen
 class OpeningBegun:
     """The answer to `BeginOpening`: nothing to add."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """The answer to `Continue`: ciphertext, or plaintext where it is wanted."""
 
     piece: memoryview = secret()
 
 
-@dataclass(frozen=True)
+@frozen
 class StreamEnded:
     """The answer to `EndStream`: the tag of what was sealed; or the key that the tag fits, empty for none."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from kit.core.frozen import frozen
 
 # Where programs that nobody changed find a key by PKCS#11, and Debian's package of each.
 MODULES = {
@@ -28,7 +30,7 @@ PROGRAMS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Key:
     """The key that is to be used; what only a running agent knows is empty without one."""
 
@@ -44,7 +46,7 @@ class Key:
         return re.sub(r"[^A-Za-z0-9_-]", "_", self.name) or "key"
 
 
-@dataclass(frozen=True)
+@frozen
 class Machine:
     """What is installed, by the names of MODULES and PROGRAMS, and who answers at which socket."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kit.core.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Step:
     """One thing to do: `text` is what the file at `path` holds, or else commands for root's shell."""
 
@@ -14,7 +14,7 @@ class Step:
     path: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Missing:
     """Something that is not there, and what brings it."""
 
@@ -22,7 +22,7 @@ class Missing:
     cure: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Recipe:
     """`tested` names the programs and systems that it was tried with; if none, only documentation says so."""
 

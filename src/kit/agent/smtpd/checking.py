@@ -13,7 +13,6 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from kit.agent.policy import signs_blocks
 from kit.agent.smtpd.configuration import Configuration, Pki
 from kit.agent.smtpd.stand_in import smtpd_options
 from kit.core.errors import EXIT_NO, KitError, NotPermitted, ProtocolError, Unavailable
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import User
 
 USUAL_CONFIGURATION = ("/etc/smtpd.conf", "/etc/mail/smtpd.conf", "/etc/opensmtpd/smtpd.conf")
@@ -34,7 +34,7 @@ _ANSWER_LIMIT_S = 10.0
 _FILE_LIMIT = 1024 * 1024
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckedPki:
     """A pki: the agent's key for it, if there is one, and what stands in the way ("" for nothing)."""
 
@@ -45,7 +45,7 @@ class CheckedPki:
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """All that was found; `problems` are those that are not of one pki."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from kit.core.errors import UsageError
+from kit.core.frozen import frozen
 
 _INCLUDES_LIMIT = 100
 _TOKEN = re.compile(
@@ -26,7 +27,7 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(\n|.)", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@frozen
 class Pki:
     """A certificate and its key's file, under the name that listeners use."""
 

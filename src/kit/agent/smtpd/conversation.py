@@ -7,29 +7,29 @@ smtpd tells its processes (its configuration, verbosity, profiling) is of no use
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kit.agent.smtpd.imsg import Decoder, Dialect, Kind
 from kit.agent.smtpd.requests import Request, read_request
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 DISPATCHER = 5  # smtpd.h: enum smtp_proc_type; "pony" in 6.8
 _REQUESTS = frozenset((Kind.RSA_PRIVENC, Kind.RSA_PRIVDEC, Kind.ECDSA_SIGN))
 
 
-@dataclass(frozen=True)
+@frozen
 class Introduced:
     """The parent hands over the next descriptor: a channel to this process."""
 
     process: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Unwanted:
     """A descriptor that nothing needs came along."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Told:
     """Everybody is introduced; the parent waits for this answer."""
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from kit.core.errors import ProtocolError
+from kit.core.frozen import frozen
 
 HEADER = 16
 MESSAGE_LIMIT = 16384  # imsg.h: MAX_IMSGSIZE
@@ -35,7 +35,7 @@ class Kind(Enum):
 _IN_6_8 = 3
 
 
-@dataclass(frozen=True)
+@frozen
 class Dialect:
     """How a version of smtpd writes its headers and counts its types."""
 
@@ -70,7 +70,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 _DIALECTS = tuple(Dialect(marked, shift) for marked in (False, True) for shift in (0, _IN_6_8))
 
 
-@dataclass(frozen=True)
+@frozen
 class Message:
     """A message; the descriptor that comes along is the channel's next one."""
 

@@ -8,11 +8,11 @@ smtpd hashes itself, so only the form of what arrives can be looked at; the agen
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from kit.agent.schemes import BY_NAME, DIGEST_SIZES
 from kit.agent.smtpd.imsg import Kind, Message
 from kit.core.errors import NegativeAnswer, ProtocolError
+from kit.core.frozen import frozen
 
 _SIZE = struct.Struct("@N")
 _ID, _RESULT = 8, struct.Struct("=i")
@@ -37,7 +37,7 @@ _ECDSA = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Digest:
     """A digest, to be signed with this scheme."""
 
@@ -45,14 +45,14 @@ class Digest:
     digest: bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Block:
     """A block that is encoded already, for the bare RSA operation."""
 
     block: bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Request:
     """What the dispatcher asks of one key; `padding` is RSA's, or 0."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from kit.core.frozen import frozen
 
 _INSTRUCTION = struct.Struct("=HBBI")
 _LONGEST_JUMP, _LONGEST_PROGRAM = 255, 4096
@@ -18,7 +19,7 @@ LOAD, RETURN = 0x20, 0x06
 IF_EQUAL, IF_ABOVE, IF_AT_LEAST, IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
 
 
-@dataclass(frozen=True)
+@frozen
 class Do:
     """Load the word at an offset, or return a verdict."""
 
@@ -26,7 +27,7 @@ class Do:
     value: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Jump:
     """Compare what was loaded with a value, and go on at one label or the other."""
 
@@ -36,7 +37,7 @@ class Jump:
     otherwise: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Label:
     """A place; it takes no room."""
 

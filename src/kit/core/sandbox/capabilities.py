@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from dataclasses import dataclass
 
+from kit.core.frozen import frozen
 from kit.core.sandbox import linux
 from kit.core.sandbox.linux import Kernel, prctl
 
@@ -14,7 +14,7 @@ _VERSION_3 = 0x20080522
 _HIGHEST = 63
 
 
-@dataclass(frozen=True)
+@frozen
 class Held:
     """Capabilities as bits."""
 

@@ -13,9 +13,9 @@ this program ever calls, and an attacker would, ends the process.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from kit.core.frozen import frozen
 from kit.core.sandbox.plan import Level
 
 # linux/seccomp.h
@@ -42,14 +42,14 @@ class Relation(Enum):
     NULL = auto()
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     argument: int
     relation: Relation
     values: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Rule:
     """The verdict on these calls; where a check does not hold, the other one, or None for the next rule's."""
 
@@ -59,7 +59,7 @@ class Rule:
     otherwise: int | None = EPERM
 
 
-@dataclass(frozen=True)
+@frozen
 class Family:
     """The process that puts the filter on, and the one that it must not signal."""
 
@@ -67,7 +67,7 @@ class Family:
     parent: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Policy:
     """Rules, of which the first that decides on a call counts, and the verdict on all other calls."""
 

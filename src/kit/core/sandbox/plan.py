@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from kit.core.frozen import frozen
 
 
 class Level(StrEnum):
@@ -14,7 +15,7 @@ class Level(StrEnum):
     OFF = "off"  # whatever the user may
 
 
-@dataclass(frozen=True)
+@frozen
 class User:
     """An account, looked up while that was possible; of its further groups those that the process keeps."""
 
@@ -24,7 +25,7 @@ class User:
     groups: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """One plan for all processes of an agent; `descriptors` is how many each may have open."""
 
