@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kit import cli
 from tests.peers import in_ci
 
 # In CI a change is judged by the same examples each time, elsewhere new ones are looked for. How long an
@@ -26,7 +28,11 @@ settings.load_profile("house")
 
 
 def pytest_configure() -> None:
-    """Programs that the tests start must not inherit what a run in the background (nohup, &) ignores."""
+    """What the programs that the tests start find: kit compiled, and no ignored signals."""
+    # Where no compiled modules are to be written (PYTHONDONTWRITEBYTECODE) each program would compile kit for
+    # itself, which takes as long as everything else that most of them do.
+    compileall.compile_dir(Path(cli.__file__).parent.parent, quiet=2)
+    # A run in the background (nohup, &) ignores these.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
