@@ -17,6 +17,7 @@ SHARED = {
     "share/man/man1/kit-tls.1",
     "share/man/man5/kit-agent.toml.5",
     "share/man/man5/kit-agent-audit.5",
+    "share/man/man3/kit-eeg.3",
     "share/man/man5/kit-eeg.5",
     "share/man/man7/kit-agent-pkcs11.7",
     "share/man/man7/kit-agent-protocol.7",

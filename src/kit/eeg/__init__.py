@@ -13,8 +13,10 @@
 
 `open` reads a device, a URL, a file or a simulated device (`sim:`) and gives a `Stream`. Iterate it for items
 (`Run`, `Lost`, `Skipped` …, the records of a capture, `Ended` the last), or its `packets()` for each `Packet`
-in a `Sample` with its times. `Capture` is the same walk without a descriptor: it is fed `Chunk`s of bytes.
-`make_writer` and `make_reader` know the formats, `Scale` microvolts, `list_ports` the serial ports.
+in a `Sample` with its times, or its `events()`; or have functions called with `on_cross`, `on_blink` and so
+on, and `run()` it. kit-eeg(3) explains that. `Capture` is the same walk without a descriptor: it is fed
+`Chunk`s of bytes. `make_writer` and `make_reader` know the formats, `Scale` microvolts, `list_ports` the
+serial ports.
 
 Channels are counts of the converter (0 to 1023), times are integer microseconds. What goes wrong is a
 `kit.core.errors.KitError`, whose `hint` says what may help.
@@ -48,17 +50,31 @@ if TYPE_CHECKING:
     from kit.eeg.records import Stretch as Stretch
     from kit.eeg.records import Times as Times
     from kit.eeg.scale import Scale as Scale
+    from kit.eeg.signals import ButtonChange as ButtonChange
+    from kit.eeg.signals import Gap as Gap
     from kit.eeg.sources.ports import Port as Port
     from kit.eeg.sources.ports import list_ports as list_ports
     from kit.eeg.tally import Tally as Tally
+    from kit.eeg.watching.events import ArtefactChange as ArtefactChange
+    from kit.eeg.watching.events import BaselineTaken as BaselineTaken
+    from kit.eeg.watching.events import Blinked as Blinked
+    from kit.eeg.watching.events import Crossing as Crossing
+    from kit.eeg.watching.events import Returned as Returned
+    from kit.eeg.watching.events import Value as Value
 
 # Imported when they are asked for: who decodes bytes needs no serial port, and who lists ports no decoder.
 _WHERE = {
+    "ArtefactChange": "kit.eeg.watching.events",
+    "BaselineTaken": "kit.eeg.watching.events",
+    "Blinked": "kit.eeg.watching.events",
+    "ButtonChange": "kit.eeg.signals",
     "Capture": "kit.eeg.capture",
     "Chunk": "kit.eeg.records",
+    "Crossing": "kit.eeg.watching.events",
     "Dating": "kit.eeg.dating",
     "Duplicate": "kit.eeg.records",
     "Ended": "kit.eeg.records",
+    "Gap": "kit.eeg.signals",
     "Gone": "kit.eeg.records",
     "Interrupted": "kit.eeg.records",
     "Lost": "kit.eeg.records",
@@ -67,6 +83,7 @@ _WHERE = {
     "Recognised": "kit.eeg.records",
     "Reordered": "kit.eeg.records",
     "Restarted": "kit.eeg.records",
+    "Returned": "kit.eeg.watching.events",
     "Run": "kit.eeg.records",
     "Sample": "kit.eeg.reading",
     "Scale": "kit.eeg.scale",
@@ -75,6 +92,7 @@ _WHERE = {
     "Stretch": "kit.eeg.records",
     "Tally": "kit.eeg.tally",
     "Times": "kit.eeg.records",
+    "Value": "kit.eeg.watching.events",
     "list_ports": "kit.eeg.sources.ports",
     "make_reader": "kit.eeg.formats",
     "make_writer": "kit.eeg.formats",

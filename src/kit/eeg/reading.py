@@ -6,24 +6,33 @@ The unit is the batch, the items of one read: a few packets of a live source, th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from kit.core.errors import KitError, UsageError
 from kit.eeg.capture import Capture
 from kit.eeg.dating import NOMINAL_RATE_HZ, Dating
 from kit.eeg.intake import RAW, Intake
 from kit.eeg.limits import Limit
+from kit.eeg.passing import Passing
 from kit.eeg.records import Chunk, Ended, Gone, Item, Packet, Run, Times
 from kit.eeg.scale import Scale
+from kit.eeg.signals import Signals
 from kit.eeg.sources import Source, open_source
 from kit.eeg.tally import Tally
+from kit.eeg.watching.subscribing import Subscribing
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from kit.eeg.watching.events import Event
 
 NOMINAL_BAUD = 57_600
 _HEAD = 4096
+_PATIENCE_S = 2
 # Reads of a live source are handed on together: measured, each packet by itself takes 6 % of a core, ten at a
 # time 2 %. Nobody who reads lines sees a twenty-fifth of a second.
 TOGETHER_S = 0.04
@@ -46,11 +55,13 @@ class Sample:
     sampled_us: int | None = None
 
 
-class Stream:
-    """An open source of OpenEEG packets: iterate it for items, `packets()` for packets with their times.
+class Stream(Subscribing):
+    """An open source of OpenEEG packets, read once, in one of three ways.
 
-    Both raise Unavailable where the device goes away, after what it had sent. `tally` counts what was given
-    out; `head` holds the first bytes, `received` how many came. It is read once.
+    Iterate it (`for` or `async for`) for items, or its `packets()` for packets with their times, or its
+    `events()` for what happens; or say with `on_…` functions what is to be called when, and `run()`. All of
+    them raise Unavailable where the device goes away, after what it had sent. `tally` counts what was given
+    out; `head` holds the first bytes, `received` how many came.
     """
 
     def __init__(
@@ -61,6 +72,8 @@ class Stream:
         dating: Dating,
         together_s: float = TOGETHER_S,
     ) -> None:
+        super().__init__()
+        self.scale = Scale()
         self.dating = dating
         self.head = b""
         self.received = 0
@@ -73,6 +86,7 @@ class Stream:
         self._stopped: str | None = None
         self._waiting: list[Chunk] = []  # read, and not fed yet
         self._fed_ns = 0
+        self._threads: list[Thread] = []
         # What a limit cuts off must not be counted.
         self._own_tally = Tally(dating.rate_hz) if limit.exists else None
 
@@ -106,6 +120,9 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the source."""
+        self.stop()
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
         self._source.close()
 
     def stop(self, reason: str = "interrupt") -> None:
@@ -116,11 +133,54 @@ class Stream:
         for batch in self.batches():
             yield from batch
 
-    def packets(self) -> Iterator[Sample]:
+    def __aiter__(self) -> AsyncIterator[Item]:
+        return aiter(self._passing(self.batches()))
+
+    def packets(self) -> Passing[Sample]:
         """The packets, without those that came twice, each with its times."""
-        for item in self:
-            if isinstance(item, Run) and not item.repeated:
-                yield from _samples(item, self.dating)
+        return self._passing(_samples_of(items, self.dating) for items in self.batches())
+
+    def events(
+        self, *conditions: str, blinks: Sequence[int] = (), artefacts: Sequence[int] = (), **rules: Any
+    ) -> Passing[Event]:
+        """Gaps, buttons, returns, and of conditions (`rules` as in `on_cross`) what crosses, as they come.
+
+        Also the blinks and the artefacts of some channels, and what `on_…` functions asked for.
+        """
+        for condition in conditions:
+            self.on_cross(condition, _ignore, **rules)
+        for channel in blinks:
+            self.on_blink(_ignore, channel=channel)
+        for channel in artefacts:
+            self.on_artefact(_ignore, channel=channel)
+        return self._passing(self._watched(self.batches()))
+
+    def run(self, *, strict: bool = False) -> Ended:
+        """To the end, or to `stop`, with all callbacks; what it came to.
+
+        A callback that raises is told of (`on_error`, or the log of `kit.eeg`) and the capture goes on; with
+        `strict` that ends it.
+        """
+        from kit.eeg.watching.calling import Caller
+
+        caller = Caller(self._error_handlers, strict=strict)
+        engine, signals = self._engine(float(self.dating.rate_hz), self.scale), Signals(self.dating)
+        for items in self.batches():
+            if self._packet_callbacks:
+                for sample in _samples_of(items, self.dating):
+                    for callback in self._packet_callbacks:
+                        caller.call(callback, sample)
+            for callback, event in self._calls(engine.take(signals.take(items))):
+                caller.call(callback, event)
+        return self.tally.ended(self._stopped or "end")
+
+    def _watched(self, batches: Iterator[list[Item]]) -> Iterator[list[Event]]:
+        engine, signals = self._engine(float(self.dating.rate_hz), self.scale), Signals(self.dating)
+        for items in batches:
+            yield engine.take(signals.take(items))
+
+    def _passing(self, batches: Iterator[Any]) -> Passing[Any]:
+        return Passing(batches, self.stop, self._threads)
 
     def batches(self) -> Iterator[list[Item]]:
         """The items of some reads, an empty list where nothing came for a while; `Ended` is the last item."""
@@ -201,23 +261,41 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     device that goes away is awaited. The capture ends after `count` packets or `duration_s` seconds.
 
     `form` is the format of a file or of standard input (`formats.READ`), None to look at its first bytes,
-    and `scale` what microvolts mean in it. What a live source sends within `together_s` seconds comes in one
-    batch.
+    and `scale` what microvolts mean, in it and to who watches. What a live source sends within `together_s`
+    seconds comes in one batch.
 
     Raises UsageError where the source says nothing, Unavailable where it is not there, NotPermitted.
     """
     if protocol not in ("auto", "p2", "p3"):
         raise UsageError(f"no protocol {protocol!r}", hint="there are p2, p3 and auto")
-    more_than_nothing = {"baud": baud, "rate_hz": rate_hz, "count": count, "duration_s": duration_s}
-    for what, value in more_than_nothing.items():
-        if value is not None and not value > 0:
-            raise UsageError(f"{what} is {value}, where it has to be more than nothing")
+    _check_positive(baud=baud, rate_hz=rate_hz, count=count, duration_s=duration_s)
     dating = Dating(start_us, Fraction(rate_hz))
     capture = Capture(protocol, rate_hz=dating.rate_hz, baud=baud)
     limit = Limit(count, duration_s, dating.rate_hz)
     opened = open_source(source, baud=baud, reconnect=reconnect)
     intake = Intake(capture, RAW if opened.live else form, scale)
-    return Stream(opened, intake, limit, dating, together_s)
+    stream = Stream(opened, intake, limit, dating, together_s)
+    stream.scale = scale or stream.scale
+    return stream
+
+
+def _check_positive(**values: Fraction | float | None) -> None:
+    for what, value in values.items():
+        if value is not None and not value > 0:
+            raise UsageError(f"{what} is {value}, where it has to be more than nothing")
+
+
+def _ignore(_event: object) -> None:
+    """What is only to be iterated."""
+
+
+def _samples_of(items: Sequence[Item], dating: Dating) -> list[Sample]:
+    return [
+        sample
+        for item in items
+        if isinstance(item, Run) and not item.repeated
+        for sample in _samples(item, dating)
+    ]
 
 
 def _samples(run: Run, dating: Dating) -> Iterator[Sample]:
