@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from kit.cli.main import root
+from tests.cli.tree import GROUPS
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
@@ -51,7 +51,7 @@ def test_kit_understands_what_is_shown(line: str) -> None:
     assert found or not line.startswith("kit")
     for command in found:
         group_name, name, *arguments = shlex.split(command)
-        group = root.commands[group_name]
+        group = GROUPS[group_name]
         assert isinstance(group, click.Group)
         with group.commands[name].make_context(name, arguments):
             pass

@@ -17,7 +17,7 @@ from kit.agent.schemes import KINDS
 from kit.cli.main import root
 from kit.eeg import formats
 from kit.eeg.simulator.faults import KINDS as KINDS_OF_FAULT
-from tests.cli.tree import COMMANDS, Command, options_of
+from tests.cli.tree import COMMANDS, GROUPS, Command, options_of
 from tests.peers import find
 
 COMPLETIONS = Path(__file__).parent.parent.parent / "completions"
@@ -71,7 +71,7 @@ def shell(request: pytest.FixtureRequest, home: Path) -> Shell:
 
 
 def test_the_groups_are_offered(shell: Shell) -> None:
-    assert shell("kit ") == set(root.commands)
+    assert shell("kit ") == set(GROUPS)
 
 
 def test_the_options_of_kit_are_offered(shell: Shell) -> None:
@@ -80,7 +80,7 @@ def test_the_options_of_kit_are_offered(shell: Shell) -> None:
 
 @pytest.mark.parametrize("group", ["agent", "eeg", "tls"])
 def test_the_commands_of_a_group_are_offered(shell: Shell, group: str) -> None:
-    commands = root.commands[group]
+    commands = GROUPS[group]
     assert isinstance(commands, click.Group)
     assert shell(f"kit {group} ") == set(commands.commands)
 

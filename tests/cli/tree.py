@@ -22,6 +22,11 @@ class Command:
         return " ".join(self.path)
 
 
+GROUPS = {
+    name: root.get_command(click.Context(root), name) for name in root.list_commands(click.Context(root))
+}
+
+
 def options_of(command: click.Command) -> frozenset[str]:
     """Each spelling of each option, --help among them."""
     context = click.Context(command, help_option_names=["-h", "--help"])

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +78,8 @@ def start(wish: Wish, output: Output) -> int:
 
 def _around_command(wish: Wish, output: Output) -> int:
     """The agent lives as long as the command; without --socket it has one of its own, like ssh-agent's."""
+    import tempfile
+
     from kit.agent.launch import start_agent
 
     with tempfile.TemporaryDirectory(prefix="kit-") as directory:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +54,8 @@ def _whole_file(target: Path, *, private: bool) -> Iterator[BinaryIO]:
         with target.open("wb") as file:
             yield file
         return
+    import tempfile  # large
+
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -12,14 +13,24 @@ from typing import Any, NoReturn
 import click
 
 from kit import __version__
-from kit.cli.agent import agent
-from kit.cli.eeg import eeg
-from kit.cli.tls import tls
 from kit.core.errors import EXIT_INTERRUPTED, EXIT_UNAVAILABLE, EXIT_USAGE, KitError
+
+_GROUPS = ("agent", "eeg", "tls")
 
 
 class _Root(click.Group):
-    """Runs a command and turns what it raises into `kit: error: …`, `kit: hint: …` and the exit status."""
+    """Runs a command and turns what it raises into `kit: error: …`, `kit: hint: …` and the exit status.
+
+    Of the groups, which are modules of this package, it imports the one that is asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_GROUPS, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _GROUPS and cmd_name not in self.commands:
+            self.add_command(getattr(importlib.import_module(f"kit.cli.{cmd_name}"), cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any
@@ -87,11 +98,6 @@ def _silence_stdout() -> None:
 @click.version_option(__version__, prog_name="kit", message="%(prog)s %(version)s")
 def root() -> None:
     """Keys in a process of their own, TLS handshakes tested, OpenEEG data captured."""
-
-
-root.add_command(agent)
-root.add_command(eeg)
-root.add_command(tls)
 
 
 def main() -> NoReturn:

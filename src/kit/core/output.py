@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,7 +50,7 @@ class Output:
     @property
     def width(self) -> int | None:
         """How many columns a person has; None where nobody looks."""
-        return shutil.get_terminal_size().columns if self.on_terminal else None
+        return _terminal_size().columns if self.on_terminal else None
 
     def record(self, fields: Mapping[str, Any]) -> None:
         """One JSON object, one line, written at once so that a pipe sees it now."""
@@ -152,7 +151,7 @@ class Screen:
     @property
     def size(self) -> os.terminal_size | None:
         """Columns and lines, which a person changes at will; None where nobody watches."""
-        return shutil.get_terminal_size() if self._output.on_terminal else None
+        return _terminal_size() if self._output.on_terminal else None
 
     def draw(self, blocks: Sequence[Block]) -> None:
         """Show this instead of what was shown before."""
@@ -266,3 +265,9 @@ _STYLES = {
     "not served": "yellow",
     "unavailable": "yellow",
 }
+
+
+def _terminal_size() -> os.terminal_size:
+    import shutil  # large, and most output goes into pipes
+
+    return shutil.get_terminal_size()

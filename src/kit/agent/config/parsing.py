@@ -6,7 +6,6 @@ file, the field of the record that it becomes, and the reader of its value.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
@@ -172,6 +171,8 @@ class _Reading:
             first.setdefault(rule.file, rule.name)
 
     def _unknown(self, path: Path, known: Iterable[str], otherwise: str) -> None:
+        import difflib  # large, and for mistakes only
+
         near = difflib.get_close_matches(str(path[-1]), known, n=1)
         expected = f"{quoted(near[0])} perhaps" if near else otherwise
         self._add(path, expected, "an unknown key")
