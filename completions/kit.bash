@@ -81,7 +81,7 @@ _kit_value() {
         --tls) _kit_words "1.2 1.3" ;;
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
-        --round-time | --rounds | --subject | --timeout | -t) ;;
+        --name | --round-time | --rounds | --subject | --timeout | -t) ;;
         --baud | --duration | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
     esac
@@ -123,7 +123,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="convert doctor play ports read simulate stats" ;;
+        eeg) word="convert doctor play ports read simulate stats stream" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -169,6 +169,10 @@ _kit() {
             ;;
         "eeg stats")
             options="--from --protocol --baud --rate --duration --uv-per-count --zero --fail-above --json" word=source
+            ;;
+        "eeg stream")
+            options="--from --duration --reconnect --protocol --baud --rate --uv-per-count --zero --name --units --lan"
+            options+=" --json" word=source
             ;;
         "tls bench") options="--tls --connections -n --rounds --round-time --json" word= ;;
         "tls probe") options="--starttls --ca --servername --want --timeout -t --json" word=host ;;

@@ -86,6 +86,7 @@ complete -c kit -n '__kit_is eeg' -a ports -d 'List the serial ports'
 complete -c kit -n '__kit_is eeg' -a read -d 'Print each packet'
 complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
 complete -c kit -n '__kit_is eeg' -a stats -d 'Say what was lost and why'
+complete -c kit -n '__kit_is eeg' -a stream -d 'Stream to LSL, as EEG and as Markers'
 
 complete -c kit -n '__kit_is tls' -a bench -d 'Compare handshakes with keys in an agent and in the server'
 complete -c kit -n '__kit_is tls' -a probe -d 'Try TLS 1.2 and 1.3 with RSA and ECDSA'
@@ -103,7 +104,7 @@ set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
     'agent recipe' 'agent reload' 'agent smtpd' 'agent start' 'agent status' 'agent top' \
-    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' \
+    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
@@ -156,26 +157,26 @@ complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
 
 set -l formats eegreader csv tsv ndjson raw table
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg stats'" -l protocol -x -a 'auto p2 p3' \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats' 'eeg stream'" -l baud -x -d 'The speed of the serial line'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l start -x -d 'When the first packet was sent'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -l zero -x -d 'The count of no voltage'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats'" -l duration -x \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats'" -a '(__kit_ports)' -d 'Serial port'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats' 'eeg stream'" -a '(__kit_ports)' -d 'Serial port'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -a '(__fish_complete_path (commandline -ct))'
 
 complete -c kit -n "__kit_takes 'eeg convert'" -l from -x -a "$formats eegreader-json" -d 'The format of IN'
 complete -c kit -n "__kit_takes 'eeg convert'" -l to -x -a "$formats" -d 'The format of OUT'
 complete -c kit -n "__kit_takes 'eeg ports'" -l all -d 'Show ports without hardware, too'
 complete -c kit -n "__kit_takes 'eeg read'" -s f -l format -x -a "$formats" -d 'What to print'
 complete -c kit -n "__kit_takes 'eeg read'" -s n -l count -x -d 'End after so many packets'
-complete -c kit -n "__kit_takes 'eeg read'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg read' 'eeg stream'" -l reconnect -d 'Wait for a device that goes away'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l protocol -x -a 'p2 p3' -d 'What it speaks'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l channels -x -a '0 2 4 6' -d 'How many channels'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l count -x -d 'End after so many packets'
@@ -211,3 +212,6 @@ complete -c kit -n "__kit_takes 'tls serve'" -l host -x -d 'The address to liste
 complete -c kit -n "__kit_takes 'tls serve'" -l port -x -d 'The port to listen on'
 complete -c kit -n "__kit_takes 'tls serve'" -l mode -x -a 'echo https smtp' -d 'What to speak'
 complete -c kit -n "__kit_takes 'tls serve'" -l count -x -d 'End after so many handshakes'
+complete -c kit -n "__kit_takes 'eeg stream'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg stream'" -l name -x -d 'What the stream is called'
+complete -c kit -n "__kit_takes 'eeg stream'" -l lan -d 'Let the network read it'

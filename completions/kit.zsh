@@ -226,6 +226,7 @@ _kit_eeg() {
         'read:print each packet'
         'simulate:be an EEG board'
         'stats:say what was lost and why'
+        'stream:stream to LSL, as EEG and as Markers'
     )
 
     _arguments -C $help '1: :->command' '*:: :->rest' && return
@@ -269,6 +270,14 @@ _kit_eeg() {
         stats)
             _arguments $help $protocol $baud $rate $duration $scale $fail $json \
                 "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                '1:source:_kit_sources'
+            ;;
+        stream)
+            _arguments $help $protocol $baud $rate $duration $units $json \
+                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                '--reconnect[wait for a device that goes away]' \
+                '--name[what the stream is called]:name' \
+                '--lan[let the network read it]' \
                 '1:source:_kit_sources'
             ;;
     esac

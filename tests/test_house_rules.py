@@ -29,6 +29,7 @@ LIBRARIES = {
     "click": ("kit.cli",),
     "rich": ("kit.core.output",),
     "serial": ("kit.eeg.sources.serial",),
+    "pylsl": ("kit.eeg.streaming.library",),
     "cffi": ("kit.agent.provider",),
     "_cffi_backend": ("kit.agent.provider", "kit.agent.bare_rsa"),
     "cryptography": (
@@ -158,6 +159,9 @@ PURE = (
     "kit.eeg.skips",
     "kit.eeg.spans",
     "kit.eeg.stats",
+    "kit.eeg.streaming.description",
+    "kit.eeg.streaming.markers",
+    "kit.eeg.streaming.stamps",
     "kit.eeg.summary",
     "kit.eeg.tally",
     "kit.eeg.viewing.colours",
@@ -414,6 +418,8 @@ def test_help_loads_no_heavy_library(group: str) -> None:
         "multiprocessing",
         "serial",
         "numpy",
+        "pylsl",
+        "matplotlib",
     }
     assert _loaded(_HELP.format(group=group)) & heavy == set()
 

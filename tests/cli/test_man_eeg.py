@@ -92,6 +92,11 @@ def test_every_field_of_the_doctor_is_named() -> None:
     assert _named("kit-eeg.1", "kit eeg doctor") == fields
 
 
+def test_every_field_of_a_stream_is_named() -> None:
+    fields = _fields(_output("stream", "--json", "sim:speed=max,count=300").splitlines()[0])
+    assert _named("kit-eeg.1", "kit eeg stream") == fields
+
+
 def test_every_field_of_ndjson_is_named(damaged: bytes) -> None:
     fields = _fields(_output("read", "-", "-f", "ndjson", stdin=damaged))
     fields |= _fields(_output("read", "-", "-f", "ndjson", "--units", "uv", "-n", "1", stdin=damaged))

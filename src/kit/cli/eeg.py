@@ -11,6 +11,7 @@ from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
 from kit.cli.eeg_simulate import simulate
 from kit.cli.eeg_stats import stats
+from kit.cli.eeg_stream import stream
 
 
 @click.group()
@@ -22,6 +23,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor)
+_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream)
 for _command in _COMMANDS:
     eeg.add_command(_command)
