@@ -56,7 +56,11 @@ _kit_value() {
             case $command in
                 "agent handle") _kit_words "kit pkcs11-uri" ;;
                 agent*) _kit_words "pem ssh" ;;
-                "eeg read") _kit_words "$_kit_formats" ;;
+                "eeg plot")
+            options="--output -o --kind --channels --begin --end --from --uv-per-count --zero --protocol --rate --start"
+            word=file
+            ;;
+        "eeg read") _kit_words "$_kit_formats" ;;
                 "eeg convert") _kit_words "$_kit_formats eegreader-json" ;;
                 *) _kit_words "$_kit_formats eegreader-json auto" ;;
             esac
@@ -65,7 +69,8 @@ _kit_value() {
             if [[ $command == "eeg simulate" ]]; then _kit_words "p2 p3"; else _kit_words "auto p2 p3"; fi
             ;;
         --units) _kit_words "adc uv" ;;
-        --channels) _kit_words "0 2 4 6" ;;
+        --channels) if [[ $command == "eeg simulate" ]]; then _kit_words "0 2 4 6"; else _kit_words "all"; fi ;;
+        --kind) _kit_words "overview spectrogram spectrum bands all" ;;
         --mains) _kit_words "50 60 0" ;;
         --sandbox) _kit_words "strict compat off" ;;
         --audit)
@@ -82,7 +87,7 @@ _kit_value() {
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
         --name | --round-time | --rounds | --subject | --timeout | -t) ;;
-        --baud | --duration | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
+        --baud | --begin | --duration | --end | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
     esac
 }
@@ -123,7 +128,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="convert doctor play ports read simulate stats stream" ;;
+        eeg) word="convert doctor play plot ports read simulate stats stream" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;

@@ -82,6 +82,7 @@ complete -c kit -n '__kit_is agent' -a unlock -d 'Unlock the agent'
 complete -c kit -n '__kit_is eeg' -a convert -d 'Convert between the formats'
 complete -c kit -n '__kit_is eeg' -a doctor -d 'Watch a port, and tell where packets went'
 complete -c kit -n '__kit_is eeg' -a play -d 'Be the board of a recording'
+complete -c kit -n '__kit_is eeg' -a plot -d 'Draw a recording'
 complete -c kit -n '__kit_is eeg' -a ports -d 'List the serial ports'
 complete -c kit -n '__kit_is eeg' -a read -d 'Print each packet'
 complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
@@ -157,14 +158,14 @@ complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
 
 set -l formats eegreader csv tsv ndjson raw table
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
 complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats' 'eeg stream'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read'" -l start -x -d 'When the first packet was sent'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg plot' 'eeg read'" -l start -x -d 'When the first packet was sent'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
 complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
@@ -215,3 +216,10 @@ complete -c kit -n "__kit_takes 'tls serve'" -l count -x -d 'End after so many h
 complete -c kit -n "__kit_takes 'eeg stream'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
 complete -c kit -n "__kit_takes 'eeg stream'" -l name -x -d 'What the stream is called'
 complete -c kit -n "__kit_takes 'eeg stream'" -l lan -d 'Let the network read it'
+complete -c kit -n "__kit_takes 'eeg plot'" -F
+complete -c kit -n "__kit_takes 'eeg plot'" -s o -l output -rF -d 'Write the picture there'
+complete -c kit -n "__kit_takes 'eeg plot'" -l kind -x -a 'overview spectrogram spectrum bands all' -d 'What to draw'
+complete -c kit -n "__kit_takes 'eeg plot'" -l channels -x -a all -d 'Which ones, as in 1,2'
+complete -c kit -n "__kit_takes 'eeg plot'" -l begin -x -d 'Leave out what is before'
+complete -c kit -n "__kit_takes 'eeg plot'" -l end -x -d 'Leave out what is after'
+complete -c kit -n "__kit_takes 'eeg plot'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'

@@ -222,6 +222,7 @@ _kit_eeg() {
         'convert:convert between the formats'
         'doctor:watch a port, and tell where packets went'
         'play:be the board that a recording was made from'
+        'plot:draw a recording'
         'ports:list the serial ports'
         'read:print each packet'
         'simulate:be an EEG board'
@@ -247,6 +248,16 @@ _kit_eeg() {
                 "--from[the format of the file]:format:(auto $formats eegreader-json)" \
                 '--loop[begin anew at the end]' \
                 '1:file:_files'
+            ;;
+        plot)
+            _arguments $help $protocol $rate $start $scale \
+                '(-o --output)'{-o,--output}'[write the picture there]:file:_files' \
+                '--kind[what to draw]:kind:(overview spectrogram spectrum bands all)' \
+                '--channels[which ones, as in 1,2]:channels:(all)' \
+                '--begin[leave out what is before]:seconds' \
+                '--end[leave out what is after]:seconds' \
+                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                '1:recording:_files'
             ;;
         ports) _arguments $help $json '--all[show ports without hardware, too]' ;;
         read)

@@ -7,6 +7,7 @@ import click
 from kit.cli.eeg_convert import convert
 from kit.cli.eeg_doctor import doctor
 from kit.cli.eeg_play import play
+from kit.cli.eeg_plot import plot
 from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
 from kit.cli.eeg_simulate import simulate
@@ -23,6 +24,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream)
+_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream, plot)
 for _command in _COMMANDS:
     eeg.add_command(_command)

@@ -1,6 +1,7 @@
 """The same as the plain modules do, by numpy, for long runs of packets: to the byte, to the integer. Pure.
 
-The only module that imports numpy, and itself imported only where `kit.eeg.acceleration` says so.
+The only module on the way of a capture that imports numpy, and itself imported only where
+`kit.eeg.acceleration` says so.
 
 A line of text is laid out with fields of a fixed width, filled up with NUL bytes, as rows of a table whose
 columns are looked up all at once; one `translate` then drops the NULs. It takes half of the 0.07 µs that

@@ -1,0 +1,84 @@
+"""kit eeg plot: pictures of a recording."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from kit.cli.eeg_options import (
+    FORMATS,
+    protocol_option,
+    rate_option,
+    scale_options,
+    start_option,
+)
+from kit.cli.options import Seconds
+
+_SECONDS = Seconds(min=0)
+_CHANNELS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
+
+
+def _channels(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...] | None:
+    if value == "all":
+        return None
+    found: set[int] = set()
+    for part in value.split(","):
+        match = _CHANNELS.fullmatch(part)
+        if not match or not 0 < int(match[1]) <= int(match[2] or match[1]):
+            raise click.BadParameter(f"{value!r} is no list of channels like 1,2 or 1-4")
+        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(found))
+
+
+@click.command()
+@click.argument("source", metavar="FILE")
+@click.option(
+    "-o", "--output", "target", required=True, metavar="OUT", help="An .svg, .png or .pdf; - is an SVG."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["overview", "spectrogram", "spectrum", "bands", "all"]),
+    default="all",
+    show_default=True,
+    help="What to draw.",
+)
+@click.option(
+    "--channels",
+    default="all",
+    show_default=True,
+    callback=_channels,
+    metavar="LIST",
+    help="Which ones, as in 1,2 or 1-4.",
+)
+@click.option(
+    "--begin",
+    "begin_s",
+    type=_SECONDS,
+    default=0.0,
+    metavar="SECONDS",
+    help="Leave out what is before this time.",
+)
+@click.option("--end", "end_s", type=_SECONDS, metavar="SECONDS", help="Leave out what is after this time.")
+@click.option(
+    "--from",
+    "form",
+    type=click.Choice(FORMATS),
+    default="auto",
+    show_default=True,
+    help="The format of FILE; auto looks at its first bytes.",
+)
+@scale_options
+@protocol_option
+@rate_option
+@start_option
+def plot(**wish: Any) -> None:
+    """Draw FILE: an overview, the spectrogram and spectrum, and the bands.
+
+    Losses, clipping and buttons are shown. A PDF has a page for each. It takes matplotlib: pip install
+    'kit[plot]'.
+    """
+    from kit.cli.eeg_plotting import Wish, plot_eeg
+
+    plot_eeg(Wish(**wish))
