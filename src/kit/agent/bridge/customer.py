@@ -1,4 +1,7 @@
-"""A program's connection to a bridge: its conversation, what it is owed, and its link to a worker."""
+"""A program's connection to a bridge: its conversation, what it is owed, and its link to a worker.
+
+What a signature passes through has no layers that could be spared: a program asks for thousands a second.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from kit.agent.startup import Limits
 
 # An answer may be thousands of times as long as its request; of them, as much as one may be, and the last.
 _UNSENT_LIMIT = BODY_LIMIT
+# Longer than what asks for a signature; what is longer is read in one piece, once its length is known.
+_AT_ONCE, _AT_MOST = 2048, 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,70 +59,76 @@ class Customer:
         self.waiting = False  # for its answer, or for a worker to ask
         self.again = False  # it was sent before, to a worker that is gone
         self.interest = self.link_interest = 0
-        self.due_s = time.monotonic() + patience.opening_s  # when its time is over; 0 for never
-        self._out = bytearray()
+        self.unsent: bytes | memoryview = b""  # what is left of an answer
+        self._opened_s = self.since_s = time.monotonic()  # `since_s`: when something last happened
 
-    @property
-    def writing(self) -> bool:
-        """Is a part of an answer left to send?"""
-        return len(self._out) > 0
-
-    def receive(self, buffer: memoryview) -> None:
+    def receive(self) -> None:
         """Take in what the program sent; raises Closed and ProtocolError."""
+        conversation = self.conversation
+        size = _AT_ONCE
+        if conversation.begun:
+            size = min(conversation.room, max(_AT_ONCE, min(conversation.missing, _AT_MOST)))
         try:
-            got = self.socket.recv_into(buffer[: self.conversation.room], 0, socket.MSG_DONTWAIT)
+            data = self.socket.recv(size, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except ConnectionError:
             raise Closed from None
-        if not got:
+        if not data:
             raise Closed
-        self.conversation.feed(buffer[:got])
+        conversation.feed(data)
 
     def converse(self) -> bool:
         """Answer what can be answered; True where it stands still before the end, with a question for the
-        agent in `ask`, or with so many answers that some have to go out first.
+        agent in `ask`, or with so many answers that some have to go out first. Raises Closed.
         """
-        while not self.ask and len(self._out) < _UNSENT_LIMIT:
+        answers: list[bytes] = []
+        size = 0
+        while not self.ask and size < _UNSENT_LIMIT:
             step = self.conversation.next()
             if step is None:
-                return False
-            self.take(step)
-        return True
+                break
+            if isinstance(step, Ask):
+                self.ask = step
+            else:
+                answers.append(step)
+                size += len(step)
+        else:
+            step = b""
+        if answers:
+            self.send(answers[0] if len(answers) == 1 else b"".join(answers))
+        return step is not None
 
     def take(self, step: bytes | Ask) -> None:
-        """An answer, or the next question."""
+        """What came of a question: an answer, which goes out, or the next question; raises Closed."""
         self.waiting = self.again = False
-        if isinstance(step, bytes):
-            self.ask = None
-            self._out += step
-        else:
+        if isinstance(step, Ask):
             self.ask = step
+        else:
+            self.ask = None
+            self.send(step)
 
-    def flush(self) -> None:
-        """Send what the program takes now; raises Closed."""
-        if not self._out:
-            return
+    def send(self, answer: bytes | memoryview) -> None:
+        """Send what the program takes now, and keep the rest; raises Closed."""
         try:
-            sent = self.socket.send(self._out, socket.MSG_DONTWAIT)
+            sent = self.socket.send(answer, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return
+            sent = 0
         except ConnectionError:
             raise Closed from None
-        del self._out[:sent]
+        self.unsent = memoryview(answer)[sent:] if sent < len(answer) else b""
 
-    def reckon(self) -> None:
-        """Say how long may pass until something happens, from what it is waiting for now."""
-        within_s = 0.0
-        if self._out:
-            within_s = self._patience.unread_s
-        elif self.ask:
-            within_s = self._patience.answer_s
-        elif not self.conversation.initialized:
-            return  # its time began when it connected, whatever it sends
-        elif self.conversation.begun:
-            within_s = self._patience.request_s
-        self.due_s = time.monotonic() + within_s if within_s else 0.0
+    @property
+    def due_s(self) -> float:
+        """When its time is over, by what it is waiting for now; 0 for never."""
+        if self.unsent:
+            return self.since_s + self._patience.unread_s
+        if self.ask:
+            return self.since_s + self._patience.answer_s
+        if not self.conversation.initialized:
+            # Its time began when it connected, whatever it sends.
+            return self._opened_s + self._patience.opening_s
+        return self.since_s + self._patience.request_s if self.conversation.begun else 0.0
 
     def close(self) -> None:
         self.unlink()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import select
 import socket
+from functools import lru_cache
 
 from kit.agent import extension, wire
 from kit.agent.encoding import string, uint32
@@ -12,7 +12,8 @@ from kit.agent.wire import MESSAGE_LIMIT
 from kit.core.errors import ProtocolError
 from kit.core.framing import PREFIX, FrameReader, frame
 
-_BUFFER = 16 * 1024
+# What a list of keys comes in; and longer than any signature.
+_LIST, _SIGNATURE = 16 * 1024, 2048
 _ANSWERS: dict[type[Request], type[Answer]] = {
     extension.List: extension.KeyList,
     extension.GetCertificates: extension.CertificateList,
@@ -33,54 +34,50 @@ class Gone(Exception):
 
 
 class Link:
-    """Non-blocking; what `ask` could not send at once goes out by `flush`."""
+    """Non-blocking; what `ask` could not send at once goes out when the worker takes it."""
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
         self.socket = connected
         self._reader = FrameReader(MESSAGE_LIMIT)
-        self._buffer = memoryview(bytearray(_BUFFER))
         self._asked: type[Request] = extension.List
-        self._rest = memoryview(b"")
-
-    @property
-    def interest(self) -> int:
-        """What epoll is to tell of."""
-        return select.EPOLLIN | (select.EPOLLOUT if self._rest else 0)
+        self._begin: bytes | None = None
+        self.unsent: bytes | memoryview = b""  # what is left of a question
 
     def ask(self, request: Request) -> None:
         """Send a question; raises Gone."""
         self._asked = type(request)
-        self._rest = memoryview(_framed(request))
-        self.flush()
+        self._begin = _SIGNED.get(self._asked)
+        self.send(_framed(request))
 
-    def flush(self) -> None:
-        """Send what is left of the question; raises Gone."""
+    def send(self, question: bytes | bytearray | memoryview) -> None:
+        """Send what the worker takes now, and keep the rest; raises Gone."""
         try:
-            self._rest = self._rest[self.socket.send(self._rest) :]
+            sent = self.socket.send(question)
         except BlockingIOError:
-            return
+            sent = 0
         except ConnectionError:
             raise Gone from None
+        self.unsent = memoryview(question)[sent:] if sent < len(question) else b""
 
     def receive(self) -> Answer | Failure | None:
         """The answer, or None where more of it has to come; raises Gone, also for what is no answer."""
         try:
-            got = self.socket.recv_into(self._buffer)
+            data = self.socket.recv(_SIGNATURE if self._begin else _LIST)
         except BlockingIOError:
             return None
         except ConnectionError:
             raise Gone from None
-        if not got:
+        if not data:
             raise Gone
         try:
-            return self._take(bytes(self._buffer[:got]))
+            return self._take(data)
         except ProtocolError:
             raise Gone from None  # whatever it is, no worker in its senses says that
 
     def _take(self, data: bytes) -> Answer | Failure | None:
         """Signatures come whole, alone and in thousands."""
-        begin = _SIGNED.get(self._asked)
+        begin = self._begin
         if begin and data.startswith(begin, PREFIX) and not self._reader.pending:
             at = PREFIX + len(begin) + _LENGTH
             if len(data) == PREFIX + int.from_bytes(data[:PREFIX], "big"):
@@ -98,12 +95,6 @@ class Link:
         self.socket.close()
 
 
-# How a question of each kind begins.
-_HEADS: dict[type[Request], bytes] = {
-    kind: wire.extension_request(kind.name) for kind in (extension.Sign, extension.SignDigest)
-}
-
-
 def _framed(request: Request) -> bytes | bytearray:
     if isinstance(request, extension.SignDigest):
         content = request.digest
@@ -111,13 +102,13 @@ def _framed(request: Request) -> bytes | bytearray:
         content = request.content
     else:
         return frame(wire.extension_request(request.name), *extension.encode(request))
-    head = b"".join(
-        (
-            _HEADS[type(request)],
-            string(request.key_id),
-            uint32(request.scheme),
-            string(request.purpose),
-            uint32(len(content)),
-        )
-    )
-    return b"".join((uint32(len(head) + len(content)), head, content))
+    return _head(request.name, request.key_id, request.scheme, request.purpose, len(content)) + content
+
+
+# Of what programs ask for again and again: each key in a scheme or two, and few lengths.
+@lru_cache(256)
+def _head(name: str, key_id: bytes, scheme: int, purpose: str, size: int) -> bytes:
+    """What stands before the content."""
+    kind = wire.extension_request(name)
+    head = b"".join((kind, string(key_id), uint32(scheme), string(purpose), uint32(size)))
+    return uint32(len(head) + size) + head

@@ -13,7 +13,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from kit.agent.bridge.customer import Closed, Customer, Patience
 from kit.agent.bridge.link import Gone, Link
@@ -30,11 +29,10 @@ from kit.agent.extension import (
     Status,
 )
 from kit.agent.fault import place
-from kit.agent.pkcs11.conversation import Conversation
+from kit.agent.pkcs11.conversation import Ask, Conversation
 from kit.core.errors import ProtocolError
 
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
-_BUFFER = 64 * 1024
 _ACCEPT_AT_ONCE = 16
 _WORD = 16
 _TICK_S, _LONGEST_WAIT_S = 0.5, 60.0
@@ -56,50 +54,62 @@ class Bridge:
         patron.clients = lambda: len(self._customers)
         self._applicant: socket.socket | None = None
         self._limit, self._share, self._patience = limit, max(1, limit // _SHARE), patience
-        self._sources: dict[int, Callable[[int], None]] = {}
+        # By descriptor: the bridge's own ones, and what is done for a customer at his or his worker's.
+        self._own: dict[int, Callable[[], None]] = {}
+        self._sources: dict[int, tuple[Callable[[Customer, int], None], Customer]] = {}
         self._customers: set[Customer] = set()
         self._users: Counter[int] = Counter()
-        self._buffer = memoryview(bytearray(_BUFFER))
-        self._timed: set[Customer] = set()  # those with a deadline
-        self._next_tick_s = 0.0
+        self._now_s = self._next_tick_s = 0.0
+        self._restless = True  # is there something to look after, though nobody says anything?
         self._paused = False
 
     def run(self) -> None:
         """The process ends when this returns."""
-        self._watch(self._programs.fileno(), lambda _events: self._accept())
-        self._watch(self._agents.fileno(), lambda _events: self._apply())
+        self._watch(self._programs.fileno(), self._accept)
+        self._watch(self._agents.fileno(), self._apply)
         self._watch(self._patron.fileno(), self._hear)
         self._patron.attend()
         while self._customers or self._patron.here:
-            for descriptor, events in self._epoll.poll(_TICK_S if self._restless else _LONGEST_WAIT_S):
-                source = self._sources.get(descriptor)
-                if source:
-                    source(events)
+            found = self._epoll.poll(_TICK_S if self._restless else _LONGEST_WAIT_S)
+            self._now_s = time.monotonic()
+            if found:
+                self._restless = True
+                self._see_to(found)
             self._patron.desert()
-            if self._restless:
-                self._tick(time.monotonic())
+            if self._now_s >= self._next_tick_s:
+                self._tick()
 
-    @property
-    def _restless(self) -> bool:
-        """Is there something to look after, though nobody says anything?"""
-        return bool(self._timed) or self._paused or self._patron.outdated
+    def _see_to(self, found: list[tuple[int, int]]) -> None:
+        """One pass for each event of thousands a second: nothing is made for it but what it is about."""
+        sources, now_s = self._sources, self._now_s
+        for descriptor, events in found:
+            source = sources.get(descriptor)
+            if source:
+                step, customer = source
+                customer.since_s = now_s
+                try:
+                    step(customer, events)
+                except Exception as error:  # noqa: BLE001 - a bug costs one program
+                    self._fail(customer, error)
+            elif descriptor in self._own:
+                self._own[descriptor]()
 
-    def _watch(self, descriptor: int, callback: Callable[[int], None], interest: int = _READ) -> None:
-        self._sources[descriptor] = callback
-        self._epoll.register(descriptor, interest)
+    def _watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self._own[descriptor] = callback
+        self._epoll.register(descriptor, _READ)
 
     def _unwatch(self, descriptor: int) -> None:
-        if self._sources.pop(descriptor, None):
+        if self._own.pop(descriptor, None):
             self._epoll.unregister(descriptor)
 
     # The agent.
 
-    def _hear(self, _events: int) -> None:
+    def _hear(self) -> None:
         channel = self._patron.fileno()
         self._patron.read()
         # A closed descriptor's number may be another one's soon.
-        if not self._patron.here and self._sources.get(channel) == self._hear:
-            del self._sources[channel]
+        if not self._patron.here and self._own.get(channel) == self._hear:
+            del self._own[channel]
 
     def _apply(self) -> None:
         """An agent that starts wants this bridge."""
@@ -109,7 +119,7 @@ class Bridge:
                 greet(agent, self._lasting)
                 agent.setblocking(False)
                 self._applicant = agent
-                self._watch(agent.fileno(), lambda _events: self._decide(agent))
+                self._watch(agent.fileno(), lambda: self._decide(agent))
                 return
         except OSError:
             return
@@ -171,103 +181,107 @@ class Bridge:
         self._customers.add(customer)
         self._users[customer.uid] += 1
         customer.interest = _READ
-        self._timed.add(customer)
-        self._watch(program.fileno(), partial(self._ready, customer))
+        self._serve_at(program, self._serve, customer)
 
-    def _ready(self, customer: Customer, events: int) -> None:
-        """The program sent something, takes something, or is gone."""
-        self._guard(customer, partial(self._serve, customer, events))
+    def _serve_at(
+        self, source: socket.socket, step: Callable[[Customer, int], None], customer: Customer
+    ) -> None:
+        """Do the step for the customer at each event."""
+        self._sources[source.fileno()] = step, customer
+        self._epoll.register(source.fileno(), _READ)
 
     def _serve(self, customer: Customer, events: int) -> None:
+        """The program sent something, takes something, or is gone."""
         if events & ~_WRITE:
-            customer.receive(self._buffer)
+            customer.receive()
         self._go_on(customer)
 
     def _go_on(self, customer: Customer) -> None:
-        """As far as it goes: questions to the agent, answers out."""
-        customer.flush()
-        while not customer.waiting and not customer.writing:
-            more = customer.converse()
-            if customer.ask and not self._ask(customer):
-                customer.take(customer.ask.finish(None))
-            customer.flush()
-            if not more:
-                break
-        self._await(customer)
+        """As far as it goes: questions to the agent, answers out.
 
-    def _await(self, customer: Customer) -> None:
-        """What is owed goes out before more is read, so that who does not read cannot pile up answers."""
-        customer.reckon()
-        (self._timed.add if customer.due_s else self._timed.discard)(customer)
-        interest = _WRITE if customer.writing else _READ if customer.conversation.room else 0
+        What is owed goes out before more is read or asked, so that who does not read cannot pile up answers.
+        """
+        if customer.unsent:
+            customer.send(customer.unsent)
+        more = True
+        while more and not customer.waiting and not customer.unsent:
+            more = customer.converse()
+            if customer.ask and not customer.unsent:
+                self._ask(customer, customer.ask)
+        interest = _WRITE if customer.unsent else _READ if customer.conversation.room else 0
         if interest != customer.interest:
             customer.interest = interest
             self._epoll.modify(customer.socket.fileno(), interest)
 
     def _guard(self, customer: Customer, step: Callable[[], None]) -> None:
-        """What a step raises costs this customer; one who is gone has none."""
-        if customer not in self._customers:
-            return
-        try:
-            step()
-        except Closed:
-            self._close(customer)
-        except ProtocolError as error:
+        """As at an event; one who is gone has none."""
+        if customer in self._customers:
+            customer.since_s = self._now_s
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - a bug costs one program
+                self._fail(customer, error)
+
+    def _fail(self, customer: Customer, error: Exception) -> None:
+        """What goes wrong costs this customer; a bug's text may hold content."""
+        if isinstance(error, ProtocolError):
             self._note(customer, "malformed", str(error))
-            self._close(customer)
-        except Exception as error:  # noqa: BLE001 - a bug costs one program; its text may hold content
+        elif not isinstance(error, Closed):
             self._note(customer, "bug", f"{type(error).__name__} {place(error)}")
-            self._close(customer)
+        self._close(customer)
 
     def _note(self, customer: Customer, event: str, why: str) -> None:
         self._patron.note(event, customer.uid, customer.pid, why)
 
     def _close(self, customer: Customer) -> None:
         self._customers.remove(customer)
-        self._timed.discard(customer)
         self._users[customer.uid] -= 1
         if not self._users[customer.uid]:
             del self._users[customer.uid]
         self._unlink(customer)
-        self._unwatch(customer.socket.fileno())
+        self._leave(customer.socket)
         customer.close()
 
-    def _tick(self, now_s: float) -> None:
-        if now_s < self._next_tick_s:
-            return
-        self._next_tick_s = now_s + _TICK_S
+    def _leave(self, source: socket.socket) -> None:
+        del self._sources[source.fileno()]
+        self._epoll.unregister(source.fileno())
+
+    def _tick(self) -> None:
+        self._next_tick_s = self._now_s + _TICK_S
         self._patron.attend()
         if self._paused and self._programs.fileno() >= 0:
             self._paused = False
-            self._watch(self._programs.fileno(), lambda _events: self._accept())
-        for customer in [c for c in self._timed if c.due_s < now_s]:
-            self._note(
-                customer,
-                "timeout",
-                "an answer unread" if customer.writing else "no whole request, or no answer, in time",
-            )
-            self._close(customer)
+            self._watch(self._programs.fileno(), self._accept)
+        timed = [(customer, due_s) for customer in self._customers if (due_s := customer.due_s)]
+        for customer, due_s in timed:
+            if due_s < self._now_s:
+                why = "an answer unread" if customer.unsent else "no whole request, or no answer, in time"
+                self._note(customer, "timeout", why)
+                self._close(customer)
+        self._restless = bool(timed) or self._paused or self._patron.outdated
 
     # What programs ask the agent.
 
-    def _ask(self, customer: Customer) -> bool:
-        """Send the open question, or see to it that it can be sent; False where there is no agent."""
-        if customer.link and customer.ask:
+    def _ask(self, customer: Customer, ask: Ask) -> None:
+        """Send the open question, or see to it that it can be sent; where there is no agent, say so."""
+        if customer.link:
             try:
-                customer.link.ask(customer.ask.request)
+                customer.link.ask(ask.request)
             except Gone:
                 self._unlink(customer)
             else:
                 customer.waiting = True
-                self._await_link(customer)
-                return True
+                if customer.link.unsent:
+                    self._await_link(customer, customer.link)
+                return
         customer.waiting = self._patron.introduce(
             customer.socket,
             customer.uid,
             lambda admitted, connected: self._introduced(customer, admitted, connected),
-            lambda: self._guard(customer, partial(self._answer, customer, None)),
+            lambda: self._guard(customer, lambda: self._answer(customer, None)),
         )
-        return customer.waiting
+        if not customer.waiting:
+            customer.take(ask.finish(None))
 
     def _introduced(self, customer: Customer, admitted: bool, connected: socket.socket | None) -> None:
         if customer not in self._customers or not customer.ask:
@@ -275,24 +289,22 @@ class Bridge:
                 connected.close()
         elif connected is None:
             answer = None if admitted else _unknown(customer.ask.request)
-            self._guard(customer, partial(self._answer, customer, answer))
+            self._guard(customer, lambda: self._answer(customer, answer))
         else:
             customer.link = Link(connected)
             customer.link_interest, customer.waiting = _READ, False
-            self._watch(connected.fileno(), partial(self._link_ready, customer))
+            self._serve_at(connected, self._read_link, customer)
             self._guard(customer, lambda: self._go_on(customer))
 
-    def _link_ready(self, customer: Customer, events: int) -> None:
-        self._guard(customer, partial(self._read_link, customer, events))
-
     def _read_link(self, customer: Customer, events: int) -> None:
+        """The worker answered, takes something, or is gone."""
         link = customer.link
         if not link:
             return
         try:
             if events & _WRITE:
-                link.flush()
-                self._await_link(customer)
+                link.send(link.unsent)
+                self._await_link(customer, link)
             answer = link.receive() if events & ~_WRITE else None
         except Gone:
             self._lose_worker(customer)
@@ -303,7 +315,7 @@ class Bridge:
     def _lose_worker(self, customer: Customer) -> None:
         """Ask another one, once."""
         self._unlink(customer)
-        if not customer.ask:
+        if not customer.waiting:
             return
         if customer.again:
             self._answer(customer, None)
@@ -313,19 +325,19 @@ class Bridge:
 
     def _answer(self, customer: Customer, answer: Answer | Failure | None) -> None:
         """None where there is no agent."""
-        if customer.ask:
+        if customer.ask and customer.waiting:
             customer.take(customer.ask.finish(answer))
             self._go_on(customer)
 
-    def _await_link(self, customer: Customer) -> None:
-        link = customer.link
-        if link and link.interest != customer.link_interest:
-            customer.link_interest = link.interest
-            self._epoll.modify(link.socket.fileno(), link.interest)
+    def _await_link(self, customer: Customer, link: Link) -> None:
+        interest = _READ | _WRITE if link.unsent else _READ
+        if interest != customer.link_interest:
+            customer.link_interest = interest
+            self._epoll.modify(link.socket.fileno(), interest)
 
     def _unlink(self, customer: Customer) -> None:
         if customer.link:
-            self._unwatch(customer.link.socket.fileno())
+            self._leave(customer.link.socket)
             customer.unlink()
 
 

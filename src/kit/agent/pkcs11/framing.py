@@ -28,31 +28,37 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._in = bytearray()
+        self._alone = b""  # all that is held, where it came at once: nearly always a frame
         self._needed = 1  # without so many bytes there is nothing to hand out
 
     @property
     def room(self) -> int:
         """How many bytes may be fed now; a frame that is whole has to be taken first where this is 0."""
-        return _PENDING_LIMIT - len(self._in)
+        return _PENDING_LIMIT - len(self._alone) - len(self._in)
 
     @property
     def pending(self) -> int:
         """How many bytes are held."""
-        return len(self._in)
+        return len(self._alone) + len(self._in)
 
     @property
     def missing(self) -> int:
         """How many bytes end what has begun, the header or the frame; 1 where all can be handed out."""
-        return max(1, self._needed - len(self._in))
+        return max(1, self._needed - self.pending)
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Raises ProtocolError where more comes than there is room."""
-        if len(self._in) + len(data) > _PENDING_LIMIT:
+        if len(data) > self.room:
             raise ProtocolError(f"more than {_PENDING_LIMIT} bytes ahead of their answers")
-        self._in += data
+        if self._in or self._alone:
+            self._collect()
+            self._in += data
+        else:
+            self._alone = bytes(data)
 
     def version(self) -> int | None:
         """The client's first byte."""
+        self._collect()
         if not self._in:
             return None
         self._needed = _HEADER.size
@@ -60,7 +66,7 @@ class FrameReader:
 
     def next(self) -> tuple[int, bytes] | None:
         """Code and body of the next frame; raises ProtocolError for a header that no client sends."""
-        data = self._in
+        data = self._alone or self._in
         if len(data) < self._needed:
             return None
         code, options, body = _HEADER.unpack_from(data)
@@ -75,6 +81,15 @@ class FrameReader:
             self._needed = end
             return None
         self._needed = _HEADER.size
-        found = bytes(data[end - body : end])
-        del data[:end]
+        if len(data) == end and data is self._alone:
+            self._alone = b""
+            return code, data[end - body :]
+        self._collect()
+        found = bytes(self._in[end - body : end])
+        del self._in[:end]
         return code, found
+
+    def _collect(self) -> None:
+        """What came at once is followed by more, or holds more than a frame."""
+        self._in += self._alone
+        self._alone = b""
