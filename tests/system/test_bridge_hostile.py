@@ -234,6 +234,30 @@ os.kill(os.getpid(), signal.SIGSTOP)
 """
 
 
+def test_requests_far_ahead_of_their_answers_are_all_answered(target: Target) -> None:
+    """Three times what the bridge holds of them."""
+    question = b"".join(pieces(0x11, body(3)))
+    times = 3 * 256 * 1024 // len(question)
+    with Program(target.path) as program:
+        thread = threading.Thread(target=program.socket.sendall, args=(question * times,))
+        thread.start()
+        try:
+            for _ in range(times):
+                head = program._receive(12)
+                assert struct.unpack(">II", head[:8]) == (0x11, 0)
+                program._receive(int.from_bytes(head[8:], "big"))
+        finally:
+            thread.join()
+
+
+@pytest.mark.parametrize("last", [b"", b"".join(pieces(0x11, body(3)))])
+def test_the_end_that_comes_with_the_last_request_is_noticed(target: Target, last: bytes) -> None:
+    """Which is answered nevertheless."""
+    answer = target.throw(b"\x02" + INITIALIZE + last)
+    assert answer.startswith(b"\x02")
+    assert (b"vsusv" in answer) == bool(last)
+
+
 @pytest.mark.parametrize("size", [20, 1000])
 def test_a_program_that_is_stopped_holds_nobody_up(target: Target, size: int) -> None:
     """In the middle of a request, or before it reads an answer."""

@@ -17,8 +17,9 @@ from kit.agent.startup import Limits
 
 # An answer may be thousands of times as long as its request; of them, as much as one may be, and the last.
 _UNSENT_LIMIT = BODY_LIMIT
-# Longer than what asks for a signature; what is longer is read in one piece, once its length is known.
+# Longer than what asks for a signature; and of what is longer, at a time.
 _AT_ONCE, _AT_MOST = 2048, 64 * 1024
+_LOOK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
 @dataclass(frozen=True)
@@ -59,24 +60,42 @@ class Customer:
         self.waiting = False  # for its answer, or for a worker to ask
         self.again = False  # it was sent before, to a worker that is gone
         self.interest = self.link_interest = 0
+        self.more = False  # is there more to read, of which no event tells?
+        self._seen = 0  # how much of what is on the socket the conversation has already
         self.unsent: bytes | memoryview = b""  # what is left of an answer
         self._opened_s = self.since_s = time.monotonic()  # `since_s`: when something last happened
 
     def receive(self) -> None:
-        """Take in what the program sent; raises Closed and ProtocolError."""
-        conversation = self.conversation
-        size = _AT_ONCE
+        """Take in all that the program sent, as far as there is room; raises Closed and ProtocolError.
+
+        What comes last, nearly always a whole request, is left on the socket until `drop`: where it is taken
+        off, Linux wakes the program that waits in recv(2) for its answer, and finds none (unix_write_space).
+        """
+        self.drop()
+        conversation, size = self.conversation, _AT_ONCE
         if conversation.begun:
-            size = min(conversation.room, max(_AT_ONCE, min(conversation.missing, _AT_MOST)))
-        try:
-            data = self.socket.recv(size, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            raise Closed from None
-        if not data:
-            raise Closed
-        conversation.feed(data)
+            size = min(conversation.room, _AT_MOST)
+        while size:
+            try:
+                data = self.socket.recv(size, _LOOK)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                raise Closed from None
+            if not data:
+                raise Closed
+            self._seen = len(data)
+            conversation.feed(data)
+            if len(data) < size:
+                return
+            self.drop()
+            size = min(conversation.room, _AT_MOST)
+        self.more = True
+
+    def drop(self) -> None:
+        """Take off the socket what was looked at."""
+        if self._seen:
+            self._seen -= len(self.socket.recv(self._seen, socket.MSG_DONTWAIT))
 
     def converse(self) -> bool:
         """Answer what can be answered; True where it stands still before the end, with a question for the

@@ -32,7 +32,10 @@ from kit.agent.fault import place
 from kit.agent.pkcs11.conversation import Ask, Conversation
 from kit.core.errors import ProtocolError
 
-_READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
+_READ, _WRITE, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
+# What a program sent is told once: it stays on the socket until it is answered (`Customer.receive`). So is
+# its end, which may be told together with what it sent last.
+_READ_ONCE = _READ | select.EPOLLRDHUP | select.EPOLLET
 _ACCEPT_AT_ONCE = 16
 _WORD = 16
 _TICK_S, _LONGEST_WAIT_S = 0.5, 60.0
@@ -180,21 +183,19 @@ class Bridge:
             return
         self._customers.add(customer)
         self._users[customer.uid] += 1
-        customer.interest = _READ
-        self._serve_at(program, self._serve, customer)
-
-    def _serve_at(
-        self, source: socket.socket, step: Callable[[Customer, int], None], customer: Customer
-    ) -> None:
-        """Do the step for the customer at each event."""
-        self._sources[source.fileno()] = step, customer
-        self._epoll.register(source.fileno(), _READ)
+        customer.interest = _READ_ONCE
+        self._sources[program.fileno()] = self._serve, customer
+        self._epoll.register(program.fileno(), _READ_ONCE)
 
     def _serve(self, customer: Customer, events: int) -> None:
         """The program sent something, takes something, or is gone."""
         if events & ~_WRITE:
             customer.receive()
+        if events & select.EPOLLRDHUP:
+            customer.more = True  # to read, if only the end
         self._go_on(customer)
+        if events & _GONE:
+            raise Closed
 
     def _go_on(self, customer: Customer) -> None:
         """As far as it goes: questions to the agent, answers out.
@@ -208,9 +209,11 @@ class Bridge:
             more = customer.converse()
             if customer.ask and not customer.unsent:
                 self._ask(customer, customer.ask)
-        interest = _WRITE if customer.unsent else _READ if customer.conversation.room else 0
-        if interest != customer.interest:
-            customer.interest = interest
+        if not customer.waiting:
+            customer.drop()
+        interest = _WRITE if customer.unsent else _READ_ONCE if customer.conversation.room else 0
+        if interest != customer.interest or customer.more:
+            customer.interest, customer.more = interest, False
             self._epoll.modify(customer.socket.fileno(), interest)
 
     def _guard(self, customer: Customer, step: Callable[[], None]) -> None:
@@ -293,7 +296,8 @@ class Bridge:
         else:
             customer.link = Link(connected)
             customer.link_interest, customer.waiting = _READ, False
-            self._serve_at(connected, self._read_link, customer)
+            self._sources[connected.fileno()] = self._read_link, customer
+            self._epoll.register(connected.fileno(), _READ)
             self._guard(customer, lambda: self._go_on(customer))
 
     def _read_link(self, customer: Customer, events: int) -> None:
