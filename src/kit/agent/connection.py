@@ -23,9 +23,8 @@ class Connection:
     """A non-blocking socket, the message that is coming, the answer that is going."""
 
     __slots__ = (
-        "_ahead",
-        "_out",
         "_reader",
+        "ahead",
         "busy",
         "client",
         "due_s",
@@ -33,6 +32,7 @@ class Connection:
         "message",
         "number",
         "socket",
+        "unsent",
     )
 
     def __init__(self, peer: socket.socket, number: int, message_limit: int, client: Client) -> None:
@@ -44,32 +44,22 @@ class Connection:
         self.busy = False  # its answer is not ready
         self.message = bytearray()
         self._reader = FrameReader(message_limit)
-        self._ahead = bytearray()
-        self._out = memoryview(b"")
+        self.ahead = bytearray()  # what was read behind a message
+        self.unsent: bytes | memoryview = b""  # what is left of an answer
 
     @property
     def begun(self) -> bool:
         """Is a part of a message here?"""
         return self._reader.pending > 0
 
-    @property
-    def writing(self) -> bool:
-        """Is a part of an answer left to send?"""
-        return len(self._out) > 0
-
-    @property
-    def sent_ahead(self) -> bool:
-        """Is something here that was read behind a message?"""
-        return len(self._ahead) > 0
-
     def receive(self, buffer: memoryview) -> bytearray | None:
         """Read through `buffer` up to the end of one message; None if that is yet to come."""
-        if not self.begun and not self._ahead:
+        if not self.ahead and not self._reader.pending:
             message = self._receive_whole(buffer)
             if message is not None:
                 return message
-        if self._ahead:
-            ahead, self._ahead = self._ahead, bytearray()
+        if self.ahead:
+            ahead, self.ahead = self.ahead, bytearray()
             message = self._take(memoryview(ahead))
             if message is not None:
                 return message
@@ -92,19 +82,19 @@ class Connection:
     def _receive_whole(self, buffer: memoryview) -> bytearray | None:
         """One message that comes whole and alone, as nearly all do; what else comes is kept for `receive`."""
         try:
-            got = self.socket.recv_into(buffer[:_AT_ONCE])
+            got = self.socket.recv_into(buffer, _AT_ONCE)
         except BlockingIOError:
             return None
         if not got:
             raise Closed
         part = buffer[:got]
+        message = None
         if got > PREFIX and int.from_bytes(part[:PREFIX], "big") == got - PREFIX:
             message = bytearray(part[PREFIX:])
-            part[:] = bytes(got)
-            return message
-        self._ahead += part
+        else:
+            self.ahead += part
         part[:] = bytes(got)
-        return None
+        return message
 
     def _take(self, data: memoryview) -> bytearray | None:
         """The message that `data` completes; what stands behind it is kept. `data` is wiped in any case."""
@@ -115,28 +105,24 @@ class Connection:
                 rest = rest[len(part) :]
                 message = self._reader.take(part)
                 if message is not None:
-                    self._ahead += rest
+                    self.ahead += rest
                     return message
             return None
         finally:
             data[:] = bytes(len(data))
 
-    def send(self, answer: bytearray | memoryview) -> None:
+    def send(self, answer: bytes | bytearray | memoryview) -> None:
         """Send what the client takes now, and keep the rest for the next time it is ready."""
         try:
             sent = self.socket.send(answer)
         except BlockingIOError:
             sent = 0
-        self._out = memoryview(answer)[sent:]
-
-    def flush(self) -> None:
-        """Send what is left."""
-        self.send(self._out)
+        self.unsent = memoryview(answer)[sent:] if sent < len(answer) else b""
 
     def close(self) -> None:
         """End it; a message that is worked on is wiped after that."""
         self._reader.wipe()
-        self._ahead[:] = bytes(len(self._ahead))
+        self.ahead[:] = bytes(len(self.ahead))
         if not self.busy:
             self.wipe_message()
         self.socket.close()

@@ -23,7 +23,7 @@ from kit.agent.channels.tallies import (
     SIGNED,
     Tallies,
     count,
-    count_time,
+    count_operation,
     note_refusal,
 )
 from kit.agent.holding import Holding, NotNamed
@@ -142,8 +142,11 @@ class Operations:
         """What the use comes to, such as a signature in TLS's form, once rate and confirmation allow it."""
         begun_ns = time.perf_counter_ns()
         self.check_working()
-        if use.entry.limited:
-            question = partial(messages.Take, key_id=use.entry.public.key_id)
+        entry = use.entry
+        if not entry.limited and not entry.confirm:
+            return self._do(use, content, begun_ns)
+        if entry.limited:
+            question = partial(messages.Take, key_id=entry.public.key_id)
             return Later(Wait.ZYGOTE, question, partial(self._rated, use, content, begun_ns))
         return self._confirmed(use, content, begun_ns)
 
@@ -194,9 +197,8 @@ class Operations:
         act = use.act("done", begun_ns)
         self._audit.record(act)
         columns = self._row.key(use.entry.slot)
-        count(columns, _COUNTED[use.event])
+        count_operation(columns, _COUNTED[use.event], act.microseconds)
         count(self._tallies.client(use.client.slot), OPERATIONS)
-        count_time(columns, act.microseconds)
         return result
 
     def _check_current(self, use: Use) -> None:

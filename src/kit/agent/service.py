@@ -74,12 +74,14 @@ class Service:
     def _repeat(self, repeat: Repeat, message: bytearray) -> bytearray | Later:
         """Like `_conclude`, for a request that was read and permitted before."""
         return self._conclude_repeat(
-            repeat, message, partial(self.operations.perform, repeat.use, repeat.content(message))
+            repeat, message, self.operations.perform, repeat.use, repeat.content(message)
         )
 
-    def _conclude_repeat(self, repeat: Repeat, message: bytearray, step: Get) -> bytearray | Later:
+    def _conclude_repeat(
+        self, repeat: Repeat, message: bytearray, step: Callable[..., Any], *arguments: Any
+    ) -> bytearray | Later:
         try:
-            outcome = step()
+            outcome = step(*arguments)
         except KitError as error:
             request = wire.parse_request(message)
             self.operations.note_failure(type(request).__name__, error)
@@ -89,7 +91,7 @@ class Service:
             return Later(
                 outcome.wait,
                 outcome.work,
-                lambda get: self._conclude_repeat(repeat, message, lambda: finish(get)),
+                lambda get: self._conclude_repeat(repeat, message, finish, get),
             )
         return repeat.answer(outcome)
 

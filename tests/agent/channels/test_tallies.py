@@ -22,7 +22,7 @@ from kit.agent.channels.tallies import (
     SERVED,
     SIGNED,
     Tallies,
-    count_time,
+    count_operation,
     histogram,
     note_refusal,
 )
@@ -86,7 +86,7 @@ def test_an_operation_is_counted_up_to_each_bound_that_it_does_not_exceed(bound:
     tallies, at = Tallies(1, 1, 1), BOUNDS_US.index(bound)
     key = tallies.row(0).key(0)
     for microseconds in (bound, bound + 1):
-        count_time(key, microseconds)
+        count_operation(key, SIGNED, microseconds)
     expected = [0] * (len(BOUNDS_US) + 1)
     expected[at] = expected[at + 1] = 1
     assert list(histogram(tallies.key(0))) == expected
@@ -96,11 +96,11 @@ def test_an_operation_is_counted_up_to_each_bound_that_it_does_not_exceed(bound:
 def test_the_histogram_has_every_operation_once(lengths: list[int]) -> None:
     tallies = Tallies(1, 1, 1)
     for microseconds in lengths:
-        count_time(tallies.row(0).key(0), microseconds)
+        count_operation(tallies.row(0).key(0), SIGNED, microseconds)
     columns = tallies.key(0)
     assert sum(histogram(columns)) == len(lengths)
     assert columns[MICROSECONDS] == sum(lengths)
-    assert columns[DECRYPTED] == columns[SIGNED] == 0
+    assert (columns[SIGNED], columns[DECRYPTED]) == (len(lengths), 0)
 
 
 def test_of_refusals_by_several_workers_the_last_is_told() -> None:

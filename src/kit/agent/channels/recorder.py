@@ -18,18 +18,14 @@ class Recorder:
     def __init__(self, pipe: int | None, *, strict: bool = False) -> None:
         self._pipe, self._strict = pipe, strict
         self._records: list[bytes] = []
-        self.sent = self.written = 0
+        self.recorded = 0  # how many records there are, those in the pipe and those kept
+        self.written = 0
         self._writes = True
 
     @property
     def working(self) -> bool:
         """May a key be used now?"""
         return self._writes or not self._strict
-
-    @property
-    def recorded(self) -> int:
-        """How many records there are, those in the pipe and those kept."""
-        return self.sent + len(self._records)
 
     def unsettled(self, record: int) -> bool:
         """Is the record of this number not written yet, and an answer has to wait for it?"""
@@ -43,13 +39,13 @@ class Recorder:
         """Keep one record until `flush`."""
         if self._pipe is not None:
             self._records.append(encode(act))
+            self.recorded += 1
 
     def flush(self) -> None:
         """All of them into the pipe."""
         if self._pipe is None or not self._records:
             return
-        self.sent += len(self._records)
-        data = memoryview(b"".join(self._records))
+        data = b"".join(self._records)
         self._records.clear()
         while data:
             # A signal may end a write in its middle.

@@ -83,10 +83,14 @@ def count(cells: memoryview, column: int, more: int = 1) -> None:
     cells[column] = (cells[column] + more) & _WORD
 
 
-def count_time(key: memoryview, microseconds: int) -> None:
-    """One more operation of that length, in a key's columns."""
-    count(key, MICROSECONDS, microseconds)
-    count(key, 4 + bisect_left(BOUNDS_US, microseconds))
+def count_operation(key: memoryview, column: int, microseconds: int) -> None:
+    """One more operation of that kind and length, in a key's columns."""
+    for cell, more in (
+        (column, 1),
+        (MICROSECONDS, microseconds),
+        (4 + bisect_left(BOUNDS_US, microseconds), 1),
+    ):
+        key[cell] = (key[cell] + more) & _WORD
 
 
 def note_refusal(key: memoryview, time_ms: int, purpose: int) -> None:
