@@ -88,8 +88,9 @@ class Conversation:
         if frame is None:
             return None
         code, body = frame
-        call = ANSWERED.get(body[:4])
-        if not self._application.initialized and body[:4] != _FIRST:
+        number = body[:4]
+        call = ANSWERED.get(number)
+        if not self._application.initialized and number != _FIRST:
             return _error(code, Code.CRYPTOKI_NOT_INITIALIZED)
         if call is None:
             return _error(code, Code.FUNCTION_NOT_SUPPORTED)

@@ -48,7 +48,7 @@ class FrameReader:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Raises ProtocolError where more comes than there is room."""
-        if len(data) > self.room:
+        if len(data) > _PENDING_LIMIT - len(self._alone) - len(self._in):
             raise ProtocolError(f"more than {_PENDING_LIMIT} bytes ahead of their answers")
         if self._in or self._alone:
             self._collect()
