@@ -31,6 +31,7 @@ from kit.core.errors import ProtocolError, Unavailable
 
 _READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
 _BUFFER = 64 * 1024
+_EVENTS = 64  # at a time; without a number there would be room for a thousand, made anew for each look
 # Deadlines are looked at this often, while there are any.
 _TICK_S = 0.25
 # Four RSA-2048 signatures, or less than one of RSA-4096. Each answer that leaves alone wakes somebody, which
@@ -105,7 +106,7 @@ class Server:
         holding = self._service.operations.holding
         while not (self._stop_s and self._drained()):
             idle = not self._again and not self._turns
-            self._see_to(self._epoll.poll(self._timeout_s() if idle else 0))
+            self._see_to(self._epoll.poll(self._timeout_s() if idle else 0, _EVENTS))
             if self._again:
                 self._read_again()
             if self._turns:

@@ -37,6 +37,7 @@ _READ, _WRITE, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select
 # its end, which may be told together with what it sent last.
 _READ_ONCE = _READ | select.EPOLLRDHUP | select.EPOLLET
 _ACCEPT_AT_ONCE = 16
+_EVENTS = 64  # at a time; without a number there would be room for a thousand, made anew for each look
 _WORD = 16
 _TICK_S, _LONGEST_WAIT_S = 0.5, 60.0
 # A program has one connection for each module that it loads, a server one for each of its processes; a user
@@ -73,7 +74,7 @@ class Bridge:
         self._watch(self._patron.fileno(), self._hear)
         self._patron.attend()
         while self._customers or self._patron.here:
-            found = self._epoll.poll(_TICK_S if self._restless else _LONGEST_WAIT_S)
+            found = self._epoll.poll(_TICK_S if self._restless else _LONGEST_WAIT_S, _EVENTS)
             self._now_s = time.monotonic()
             if found:
                 self._restless = True
