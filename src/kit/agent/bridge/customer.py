@@ -71,7 +71,8 @@ class Customer:
         What comes last, nearly always a whole request, is left on the socket until `drop`: where it is taken
         off, Linux wakes the program that waits in recv(2) for its answer, and finds none (unix_write_space).
         """
-        self.drop()
+        if self._seen:
+            self.drop()
         conversation, size = self.conversation, _AT_ONCE
         if conversation.begun:
             size = min(conversation.room, _AT_MOST)

@@ -211,8 +211,10 @@ class Bridge:
             if customer.ask and not customer.unsent:
                 self._ask(customer, customer.ask)
         if not customer.waiting:
-            customer.drop()
-        interest = _WRITE if customer.unsent else _READ_ONCE if customer.conversation.room else 0
+            customer.drop()  # and there is room, since no whole request is left
+            interest = _WRITE if customer.unsent else _READ_ONCE
+        else:
+            interest = _READ_ONCE if customer.conversation.room else 0
         if interest != customer.interest or customer.more:
             customer.interest, customer.more = interest, False
             self._epoll.modify(customer.socket.fileno(), interest)

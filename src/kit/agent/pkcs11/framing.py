@@ -30,16 +30,12 @@ class FrameReader:
         self._in = bytearray()
         self._alone = b""  # all that is held, where it came at once: nearly always a frame
         self._needed = 1  # without so many bytes there is nothing to hand out
+        self.pending = 0  # how many bytes are held
 
     @property
     def room(self) -> int:
         """How many bytes may be fed now; a frame that is whole has to be taken first where this is 0."""
-        return _PENDING_LIMIT - len(self._alone) - len(self._in)
-
-    @property
-    def pending(self) -> int:
-        """How many bytes are held."""
-        return len(self._alone) + len(self._in)
+        return _PENDING_LIMIT - self.pending
 
     @property
     def missing(self) -> int:
@@ -48,13 +44,15 @@ class FrameReader:
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Raises ProtocolError where more comes than there is room."""
-        if len(data) > _PENDING_LIMIT - len(self._alone) - len(self._in):
+        held = self.pending + len(data)
+        if held > _PENDING_LIMIT:
             raise ProtocolError(f"more than {_PENDING_LIMIT} bytes ahead of their answers")
-        if self._in or self._alone:
+        if self.pending:
             self._collect()
             self._in += data
         else:
             self._alone = bytes(data)
+        self.pending = held
 
     def version(self) -> int | None:
         """The client's first byte."""
@@ -62,13 +60,14 @@ class FrameReader:
         if not self._in:
             return None
         self._needed = _HEADER.size
+        self.pending -= 1
         return self._in.pop(0)
 
     def next(self) -> tuple[int, bytes] | None:
         """Code and body of the next frame; raises ProtocolError for a header that no client sends."""
-        data = self._alone or self._in
-        if len(data) < self._needed:
+        if self.pending < self._needed:
             return None
+        data = self._alone or self._in
         code, options, body = _HEADER.unpack_from(data)
         if not code:
             raise ProtocolError("a message whose code is 0")
@@ -77,11 +76,12 @@ class FrameReader:
                 f"a message of {options} and {body} bytes, where {OPTIONS_LIMIT} and {BODY_LIMIT} are allowed"
             )
         end = _HEADER.size + options + body
-        if len(data) < end:
+        if self.pending < end:
             self._needed = end
             return None
         self._needed = _HEADER.size
-        if len(data) == end and data is self._alone:
+        self.pending -= end
+        if not self.pending and data is self._alone:
             self._alone = b""
             return code, data[end - body :]
         self._collect()
