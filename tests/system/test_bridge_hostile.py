@@ -250,6 +250,17 @@ def test_requests_far_ahead_of_their_answers_are_all_answered(target: Target) ->
             thread.join()
 
 
+@pytest.mark.parametrize("flags", [0, socket.MSG_OOB])
+def test_who_leaves_in_the_middle_of_everything_costs_nobody_else(target: Target, flags: int) -> None:
+    """With answers unread, which resets the bridge's end, and with data that are urgent to nobody."""
+    question = b"".join(pieces(0x11, body(3)))
+    for times in range(50):
+        with Program(target.path) as program:
+            for _ in range(times % 5 + 1):
+                program.socket.send(question, flags)
+            program.socket.send(question[: times % len(question) + 1], flags)
+
+
 @pytest.mark.parametrize("last", [b"", b"".join(pieces(0x11, body(3)))])
 def test_the_end_that_comes_with_the_last_request_is_noticed(target: Target, last: bytes) -> None:
     """Which is answered nevertheless."""

@@ -94,9 +94,15 @@ class Customer:
         self.more = True
 
     def drop(self) -> None:
-        """Take off the socket what was looked at."""
-        if self._seen:
+        """Take off the socket what was looked at; raises Closed."""
+        if not self._seen:
+            return
+        try:
             self._seen -= len(self.socket.recv(self._seen, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            self._seen = 0  # urgent data, which no client sends, go by themselves
+        except ConnectionError:
+            raise Closed from None
 
     def converse(self) -> bool:
         """Answer what can be answered; True where it stands still before the end, with a question for the
