@@ -68,8 +68,8 @@ class Customer:
     def receive(self) -> None:
         """Take in all that the program sent, as far as there is room; raises Closed and ProtocolError.
 
-        What comes last, nearly always a whole request, is left on the socket until `drop`: where it is taken
-        off, Linux wakes the program that waits in recv(2) for its answer, and finds none (unix_write_space).
+        What comes last, nearly always a whole request, is left on the socket until `drop`: when it is taken
+        off, Linux wakes a program that waits in recv(2) for its answer, to find none (unix_write_space).
         """
         if self._seen:
             self.drop()
