@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import bridging, eeg, lasting, mail, nginx, pq, signing
+from tests.bench import bridging, eeg, lasting, mail, nginx, pq, signing, streaming
 from tests.bench.agents import KIT
 from tests.bench.goal import Goal, Shown, in_turn
 
@@ -43,8 +43,9 @@ BENCHES: dict[str, Callable[[], Iterator[Goal | Shown]]] = {
     **mail.BENCHES,
     **pq.BENCHES,
     **eeg.BENCHES,
+    **streaming.BENCHES,
 }
-GROUPS = {"eeg": list(eeg.BENCHES)}
+GROUPS = {"eeg": [*eeg.BENCHES, *streaming.BENCHES]}
 _ONLY_BY_NAME = ("soak", "smtpd", "pq")
 
 

@@ -91,6 +91,22 @@ def memory() -> Iterator[Goal]:
             yield Goal(f"eeg {command}, memory for ten times as much", figures, many / few, 1.05, False)
 
 
+def plot() -> Iterator[Goal]:
+    """All pictures of an hour, start-up included; and memory, which does not grow with the recording."""
+    with _captures() as files:
+        picture = str(files.million.parent / "night.svg")
+        seconds = _timed(*_KIT, "plot", str(files.million), "-o", picture)()
+        yield Goal(
+            "eeg plot, 65 minutes", f"{Path(picture).stat().st_size / 1e6:.1f} MB", seconds, 10, False, "s"
+        )
+        few, many = (
+            _peak_mib("plot", path, "--kind", "overview", "-o", picture)
+            for path in (files.million, files.millions)
+        )
+        figures = f"{few:.0f} MiB for 65 minutes, {many:.0f} MiB for 11 hours"
+        yield Goal("eeg plot, memory for ten times as much", figures, many / few, 1.1, False)
+
+
 def _timed(*command: str) -> Callable[[], float]:
     def run() -> float:
         begin = time.perf_counter()
@@ -100,8 +116,8 @@ def _timed(*command: str) -> Callable[[], float]:
     return run
 
 
-def _peak_mib(command: str, capture: Path) -> float:
-    arguments = [sys.executable, "-c", _PEAK, *_KIT, command, str(capture)]
+def _peak_mib(command: str, capture: Path, *options: str) -> float:
+    arguments = [sys.executable, "-c", _PEAK, *_KIT, command, str(capture), *options]
     return int(subprocess.run(arguments, stdout=subprocess.PIPE, check=True).stdout) / 1024
 
 
@@ -147,4 +163,5 @@ BENCHES: dict[str, Callable[[], Iterator[Goal]]] = {
     "eeg-read": read,
     "eeg-stats": stats,
     "eeg-memory": memory,
+    "eeg-plot": plot,
 }
