@@ -56,11 +56,7 @@ _kit_value() {
             case $command in
                 "agent handle") _kit_words "kit pkcs11-uri" ;;
                 agent*) _kit_words "pem ssh" ;;
-                "eeg plot")
-            options="--output -o --kind --channels --begin --end --from --uv-per-count --zero --protocol --rate --start"
-            word=file
-            ;;
-        "eeg read") _kit_words "$_kit_formats" ;;
+                "eeg read") _kit_words "$_kit_formats" ;;
                 "eeg convert") _kit_words "$_kit_formats eegreader-json" ;;
                 *) _kit_words "$_kit_formats eegreader-json auto" ;;
             esac
@@ -162,6 +158,10 @@ _kit() {
         "eeg play")
             options="--from --speed --loop --stdout --tcp --link --duration --uv-per-count --zero --protocol --rate"
             options+=" --json" word=file
+            ;;
+        "eeg plot")
+            options="--output -o --kind --channels --begin --end --from --uv-per-count --zero --protocol --rate --start"
+            word=file
             ;;
         "eeg ports") options="--all --json" word= ;;
         "eeg read")

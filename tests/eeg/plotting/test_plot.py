@@ -21,6 +21,7 @@ from kit.eeg import open as open_stream
 from kit.eeg.plotting import Form, PlotWish, draw, gather
 from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
+from kit.eeg.plotting.spectral import remark
 from kit.eeg.processing.bands import BANDS, band_power
 
 _KIT = [str(Path(sys.executable).parent / "kit"), "eeg", "plot"]
@@ -224,3 +225,9 @@ def test_errors_leave_no_picture_and_say_what_helps(tmp_path: Path) -> None:
     status, said = _run(*_KIT, "sim:speed=max,count=9", *two, tmp_path / "missing" / "night.png")
     assert (status, "cannot write" in said) == (69, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_windows_that_a_gap_swallows_count_as_left_out() -> None:
+    with open_stream("sim:speed=max,duration=40,fault=lost:at=10:burst=200") as stream:
+        found = gather(stream, PlotWish())
+    assert remark(found) == "windows of 2 s, 5.1 % left out (clipped, or packets lost)"

@@ -67,6 +67,10 @@ class Spectra:
         """What follows is not in step with what came."""
         self._held = self._held.part(0, 0)
 
+    def within(self, span_us: int) -> int:
+        """How many windows of a channel there would be in such a time without a gap."""
+        return max(0, (round(span_us * self._rate_hz / 1_000_000) - self.size) // self._step + 1)
+
     def densities(self) -> Floats:
         """µV²/Hz by channel, frequency and column; NaN where no window is clean."""
         used = max(1, self.columns.used)

@@ -138,12 +138,13 @@ def bands(figure: Any, found: Gathered) -> None:
 def remark(found: Gathered) -> str:
     """What the figures are worth."""
     spectra = found.spectra
-    clean = int(spectra.windows.sum())
     seconds = f"windows of {WINDOW_S} s"
     if not spectra.seen:
         return f"no {seconds}: the recording is too short, or has too many gaps"
-    left_out = spectra.seen - clean
-    return f"{seconds}, {100 * left_out / spectra.seen:.2g} % left out (clipped, or packets lost)"
+    # A gap is in windows, too, where it is so long that none was looked at.
+    of_all = max(spectra.seen, spectra.within(found.end_us - found.begin_us) * len(found.channels))
+    left_out = of_all - int(spectra.windows.sum())
+    return f"{seconds}, {100 * left_out / of_all:.2g} % left out (clipped, or packets lost)"
 
 
 def _panels(figure: Any, count: int, right_in: float = 0.12) -> Sequence[Any]:
