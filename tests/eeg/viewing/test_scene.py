@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from array import array
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.eeg.batch import Batch, Mark
 from kit.eeg.records import Interrupted, Item, Reordered, Restarted, Run, Times
 from kit.eeg.scale import Scale
-from kit.eeg.signals import Signals
+from kit.eeg.signals import Block, Gap, Signals
 from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.frame import Frame
 from kit.eeg.viewing.keys import HELP, Action
@@ -95,6 +97,7 @@ def test_a_packet_that_came_late_fills_its_gap() -> None:
     assert samples(after.frame())[255 - 11] == 201
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=6),
     st.integers(1, 700),
@@ -102,14 +105,14 @@ def test_a_packet_that_came_late_fills_its_gap() -> None:
     st.sampled_from([PLAIN, SWEPT, Settings(seconds=1)]),
 )
 def test_every_chunking_gives_the_same_picture(
-    sizes: list[int], count: int, gaps: list[int], settings: Settings
+    sizes: list[int], count: int, gaps: list[int], chosen: Settings
 ) -> None:
     items: list[Item] = [run(0, ramp(count))]
     at = count
     for gap in gaps:
         items += [lost(at, gap), run(at + gap, ramp(60, at + gap))]
         at += gap + 60
-    whole, cut = shown(items, settings).frame(), shown(list(split(items, sizes)), settings).frame()
+    whole, cut = shown(items, chosen).frame(), shown(list(split(items, sizes)), chosen).frame()
     for one, other in zip(whole.traces, cut.traces, strict=True):
         assert samples(whole, one.channel) == pytest.approx(samples(cut, other.channel), abs=0.01)
     assert (whole.holes, whole.ticks, whole.lines) == (cut.holes, cut.ticks, cut.lines)
@@ -129,6 +132,25 @@ def test_the_history_is_bounded_and_forgets_the_oldest() -> None:
     frame = scene.frame()
     assert frame.parts[0].first == history.start
     assert frame.paused
+
+
+def test_eight_hours_take_no_more_memory_than_one() -> None:
+    hz, count = 8, 1024  # a slow device, so that this is quick
+    wave = array("h", [100 + at % 64 for at in range(count)])
+    scene, sizes = Scene(rate_hz=hz), {}
+    tracemalloc.start()
+    for number in range(8 * 3600 * hz // count):
+        first, begin_us = number * count, number * count * 1_000_000 // hz
+        times_us = range(begin_us, begin_us + count * 125_000, 125_000)
+        gap = Gap(first, 6, "lost", begin_us)
+        block = Block(first + 6, times_us[6:], (wave[6:],) * 6, [number % 16] * (count - 6))
+        scene.take(Batch([lost(first, 6)], [gap, block], [Mark(begin_us, "mark")], 0))
+        scene.frame()
+        sizes[begin_us // 3_600_000_000] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert list(sizes) == list(range(8))
+    # Python keeps freed tuples and lists for later; all the samples would be two megabytes.
+    assert sizes[7] - sizes[1] < 200_000
 
 
 def test_pause_holds_the_picture_and_looks_back() -> None:
@@ -269,6 +291,7 @@ def test_the_status_tells_of_losses_and_of_the_end() -> None:
 def test_the_delay_is_from_the_byte_to_the_picture() -> None:
     times = Times([0] * 10, [5_000_000] * 10)
     scene = shown([Run(0, run(0, ramp(10)).stretch, times)])
+    scene.frame()
     scene.shown(5_012_000_000)
     assert "12 ms" in [word.text for word in scene.frame().status]
 
@@ -301,8 +324,8 @@ def test_a_clipped_channel_says_so() -> None:
 
 
 def test_a_scene_without_samples_has_a_frame() -> None:
-    for settings in (PLAIN, SWEPT, Settings(bars=True, spectrum="spectrogram")):
-        scene = Scene(settings=settings)
+    for chosen in (PLAIN, SWEPT, Settings(bars=True, spectrum="spectrogram")):
+        scene = Scene(settings=chosen)
         scene.take(Batch([], Signals().take([]), [], 0))
         frame = scene.frame()
         assert [trace.segments for trace in frame.traces] == [(), ()]

@@ -8,7 +8,6 @@ settle in. A filter begins anew behind each gap.
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,10 +73,10 @@ class Shown:
             copy.ring.skip(last - at, math.nan)
             copy.filter.reset()
 
-    def _plain(self, channel: int, first: int, last: int) -> Sequence[float]:
+    def _plain(self, channel: int, first: int, last: int) -> list[float]:
         factor, zero = self._scale.uv_per_count, self._scale.zero
         counts = self._history.counts(channel, first, last)
-        return array("f", [(count - zero) * factor for count in counts])
+        return [(count - zero) * factor for count in counts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Scene:
         self._keyboard = Keyboard(self)
         self._pulse = Pulse(Tally(Fraction(rate_hz)))
         self._spectra = Spectra(self._history, self._scale)
+        self._bare: tuple[object, tuple[Trace, ...]] = (None, ())
         self._shown_as: object = None
         self._shown = Shown(self._history, self._scale, self.settings.filters_now)
 
@@ -69,7 +70,7 @@ class Scene:
 
     def close(self, reason: str) -> None:
         """Nothing more will come; the picture stays."""
-        self._pulse.ended = reason
+        self._pulse.close(reason)
 
     def press(self, key: str) -> Action | None:
         """A key (its character, or its name as in `keys`) changes the picture, or is an action."""
@@ -83,6 +84,11 @@ class Scene:
     def ended(self) -> bool:
         """Has the capture come to its end?"""
         return self._pulse.ended is not None
+
+    @property
+    def ended_as_wished(self) -> bool:
+        """Has it come to an end that was asked for?"""
+        return self._pulse.ended in ("count", "duration", "interrupt")
 
     @property
     def window(self) -> int:
@@ -120,6 +126,7 @@ class Scene:
         settings, parts = self.settings, self._parts()
         swept = self._sweeps
         end, window = self.looking.end, self.window
+        self._pulse.framed(self.looking.paused_at is None)
         return Frame(
             key=self._key(),
             window=window,
@@ -128,7 +135,7 @@ class Scene:
             paused=self.looking.paused_at is not None,
             parts=parts,
             cursor=end % window if swept else None,
-            traces=tuple(self._trace(channel, parts if traces else ()) for channel in self._visible()),
+            traces=self._traces(parts) if traces else self._bare_traces(),
             holes=tuple(self._holes(parts)),
             lines=tuple(self._lines(parts)),
             ticks=looking.ticks(end, window, self._history.rate_hz, swept),
@@ -179,10 +186,26 @@ class Scene:
         for at, values in self.segments(channel, part.first, part.end):
             yield Segment(part.x + at - part.first, at, values)
 
+    def _traces(self, parts: Iterable[Part]) -> tuple[Trace, ...]:
+        return tuple(self._trace(channel, parts) for channel in self._visible())
+
+    def _bare_traces(self) -> tuple[Trace, ...]:
+        """The same ones until something changes, so that whoever draws sees that nothing did."""
+        state = (self.settings, tuple(map(self._is_clipped, self._visible())), self._history.channels)
+        if state != self._bare[0]:
+            self._bare = (state, self._traces(()))
+        return self._bare[1]
+
+    def _is_clipped(self, channel: int) -> bool:
+        """Was the converter at one of its ends within the last second?"""
+        if not self._history.channels:
+            return False
+        at = self._history.clipped_at[channel - 1]
+        return at >= 0 and self._history.end - at < self._history.rate_hz
+
     def _trace(self, channel: int, parts: Iterable[Part]) -> Trace:
         settings = self.settings
         reach, unit = settings.reaches[channel - 1], "µV" if settings.units == "uv" else "counts"
-        clipped_at = self._history.clipped_at[channel - 1] if self._history.channels else -1
         return Trace(
             channel=channel,
             label=f"channel {channel}",
@@ -191,7 +214,7 @@ class Scene:
             unit=unit,
             scale=f"±{reach:g} {unit}",
             selected=settings.selected == channel,
-            clipped=0 <= self._history.end - clipped_at < self._history.rate_hz and clipped_at >= 0,
+            clipped=self._is_clipped(channel),
             segments=tuple(segment for part in parts for segment in self._segments(channel, part)),
         )
 
@@ -209,14 +232,16 @@ class Scene:
 
     def _status(self) -> Iterator[Word]:
         settings = self.settings
+        if self._pulse.end:
+            yield Word(self._pulse.end, "warn")
         if self.looking.paused_at is not None:
             ago_s = (self._history.end - self.looking.end) / self._history.rate_hz
             yield Word(f"paused, {ago_s:.1f} s ago" if ago_s > 0 else "paused", "warn")
+        if self.notice:
+            yield Word(self.notice, "warn")
         if self.recording is not None:
             yield Word(f"● recording {self.recording}", "bad")
         yield from self._pulse.words()
-        if self.notice:
-            yield Word(self.notice, "warn")
         yield Word(filter_words(settings.filters_now), "quiet")
         yield Word(f"{settings.seconds:g} s", "quiet")
         selected = settings.selected

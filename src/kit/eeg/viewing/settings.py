@@ -43,6 +43,10 @@ class Settings:
         """Those that are on."""
         return self.filters if self.filtered else FilterWish()
 
+    def without_help(self) -> Settings:
+        """With the picture to be seen."""
+        return replace(self, help=False)
+
     def toggled(self, channel: int) -> Settings:
         """With this channel on that was off, or off; the last one stays."""
         shown = tuple(on != (at == channel - 1) for at, on in enumerate(self.shown))

@@ -6,7 +6,9 @@ of the step: so each is reckoned once, however often it is drawn.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from kit.eeg.processing.bands import BANDS, band_power, relative
 from kit.eeg.processing.spectrum import frequencies, psd
@@ -28,14 +30,14 @@ class Spectra:
         self._scale = scale
         self._size = max(8, round(history.rate_hz * _WINDOW_S))
         self._size -= self._size % 2
-        self._made: OrderedDict[tuple[int, int], list[float] | None] = OrderedDict()
+        self._made: OrderedDict[tuple[int, int], array[float] | None] = OrderedDict()
 
     @property
     def frequencies_hz(self) -> list[float]:
         """Those of `powers`."""
         return frequencies(self._size, self._history.rate_hz)
 
-    def powers(self, channel: int, number: int) -> list[float] | None:
+    def powers(self, channel: int, number: int) -> Sequence[float] | None:
         """µV²/Hz of the two seconds that end at this step; None if they have a gap, or are not there."""
         end = round(number * STEP_S * self._history.rate_hz)
         first = end - self._size
@@ -69,7 +71,7 @@ class Spectra:
                 bars.append(Bar(band.name, wide, uv, relative(powers, step_hz, band)))
         return tuple(bars)
 
-    def _reckoned(self, channel: int, first: int, end: int) -> list[float] | None:
+    def _reckoned(self, channel: int, first: int, end: int) -> array[float] | None:
         """A sample that was lost is taken as the one before it, as long as such are few."""
         gaps = self._history.gaps(first, end)
         missing = sum(min(gap.end, end) - max(gap.first, first) for gap in gaps)
@@ -82,4 +84,4 @@ class Spectra:
             samples += [samples[-1] if samples else counts[0] * factor] * (at - first - len(samples))
             samples += [count * factor for count in counts]
         samples += samples[-1:] * (self._size - len(samples))
-        return psd(samples, self._history.rate_hz)
+        return array("f", psd(samples, self._history.rate_hz))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kit.core.stats import median
 from kit.eeg.batch import Batch
-from kit.eeg.records import Interrupted, Run
+from kit.eeg.records import Ended, Interrupted, Run
 from kit.eeg.tally import Tally
 from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.frame import Word
@@ -30,9 +30,13 @@ class Pulse:
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
         self.ended: str | None = None
+        self._reason: str | None = None
         self._steps: deque[tuple[int, int]] = deque(maxlen=_RATE_STEPS)  # sequence numbers and their times
         self._delays_ms: deque[float] = deque(maxlen=_MEASURED)
-        self._arrived_us: tuple[int, int] | None = None  # the first and last that no picture has shown yet
+        self._arrived_us: tuple[int, int] | None = (
+            None  # when the first and the last came that are in no frame
+        )
+        self._framed_us: tuple[int, int] | None = None  # and those that are in the last one
 
     def take(self, batch: Batch) -> None:
         """One more batch."""
@@ -42,6 +46,8 @@ class Pulse:
                 self._take(item)
             elif isinstance(item, Interrupted):
                 self._steps.clear()
+            elif isinstance(item, Ended):
+                self._reason = item.reason  # it knows of a limit, which the feeding does not
 
     def _take(self, run: Run) -> None:
         times = run.times
@@ -54,11 +60,19 @@ class Pulse:
             first = self._arrived_us[0] if self._arrived_us else times.monotonic_us[0]
             self._arrived_us = (first, times.monotonic_us[-1])
 
+    def close(self, reason: str) -> None:
+        """Nothing more will come."""
+        self.ended = self._reason or reason if reason == "end" else reason
+
+    def framed(self, visible: bool) -> None:
+        """What came is in a frame, and to be seen in it or not."""
+        self._framed_us, self._arrived_us = self._arrived_us if visible else None, None
+
     def shown(self, now_ns: int) -> None:
-        """A person sees all of that since this moment of the monotonic clock."""
-        if self._arrived_us:
-            self._delays_ms.append(now_ns / 1_000_000 - sum(self._arrived_us) / 2000)
-            self._arrived_us = None
+        """A person sees that frame since this moment of the monotonic clock."""
+        if self._framed_us:
+            self._delays_ms.append(now_ns / 1_000_000 - sum(self._framed_us) / 2000)
+            self._framed_us = None
 
     @property
     def rate_hz(self) -> float | None:
@@ -75,8 +89,6 @@ class Pulse:
 
     def words(self) -> Iterable[Word]:
         """For the status line."""
-        if self.ended:
-            yield Word(f"{_ENDS.get(self.ended, self.ended)}: q quits", "warn")
         if self.rate_hz and not self.ended:
             yield Word(f"{self.rate_hz:.1f} Hz")
         if self.delay_ms is not None and not self.ended:
@@ -88,6 +100,11 @@ class Pulse:
             if lost
             else Word("none lost", "good")
         )
+
+    @property
+    def end(self) -> str | None:
+        """Why nothing more comes, if so."""
+        return f"{_ENDS.get(self.ended, self.ended)}: q quits" if self.ended else None
 
 
 def filter_words(wish: FilterWish) -> str:

@@ -1,0 +1,60 @@
+"""Lines of words for a terminal: texts at places, and the status. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kit.eeg.viewing.frame import Frame, Word
+from kit.eeg.viewing.glyphs import Glyphs
+from kit.eeg.viewing.paint import Paint
+
+_HINT = "? help"
+_WEIGHTS = {"quiet": 0, "good": 0, "plain": 1, "bad": 2, "warn": 3}
+_BETWEEN = " · "
+
+
+class Places:
+    """Texts at places; one that would touch the next is cut, or left out."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._pieces: list[tuple[int, str, str]] = []
+
+    def put(self, place: int, text: str, colour: str) -> None:
+        self._pieces.append((place, text, colour))
+
+    def text(self, paint: Paint) -> str:
+        """The line."""
+        text, at = "", 0
+        ordered = sorted(self._pieces)
+        ends = [place - 1 for place, _, _ in ordered[1:]] + [self._columns]
+        for (place, words, colour), end in zip(ordered, ends, strict=False):
+            shown = words[: max(0, end - place)]
+            if place >= at and len(shown) > 1:
+                text += " " * (place - at) + paint.on(colour) + shown
+                at = place + len(shown)
+        return text
+
+
+def status_line(frame: Frame, columns: int, glyphs: Glyphs, paint: Paint) -> str:
+    """As many words as there is room for; those that tell the least go first, a warning is cut."""
+    room = columns - len(_HINT) - 1
+    words = [Word(glyphs.text(word.text), word.tone) for word in (*frame.status, *_buttons(frame.buttons))]
+    while _length(words) > room and (least := min(_WEIGHTS[word.tone] for word in words)) < _WEIGHTS["warn"]:
+        del words[max(at for at, word in enumerate(words) if _WEIGHTS[word.tone] == least)]
+    too_long = max(0, _length(words) - room)
+    if too_long:
+        words[-1] = Word(words[-1].text[:-too_long], "warn")
+    between = paint.tone("quiet") + glyphs.text(_BETWEEN)
+    text = between.join(paint.tone(word.tone) + word.text for word in words)
+    return text + paint.tone("quiet") + _HINT.rjust(columns - _length(words))
+
+
+def _buttons(buttons: Sequence[bool | None]) -> Iterator[Word]:
+    if any(pressed is not None for pressed in buttons):
+        shown = "".join("●" if pressed else "○" for pressed in buttons)
+        yield Word(f"buttons {shown}", "warn" if any(buttons) else "quiet")
+
+
+def _length(words: Sequence[Word]) -> int:
+    return sum(len(word.text) for word in words) + len(_BETWEEN) * (len(words) - 1)
