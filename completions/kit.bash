@@ -67,6 +67,7 @@ _kit_value() {
         --units) _kit_words "adc uv" ;;
         --channels) if [[ $command == "eeg simulate" ]]; then _kit_words "0 2 4 6"; else _kit_words "all"; fi ;;
         --kind) _kit_words "overview spectrogram spectrum bands all" ;;
+        --waveform) _kit_words "auto sine square" ;;
         --mains) _kit_words "50 60 0" ;;
         --sandbox) _kit_words "strict compat off" ;;
         --audit)
@@ -124,7 +125,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="convert doctor play plot ports read simulate stats stream" ;;
+        eeg) word="calibrate convert doctor play plot ports read simulate stats stream" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -151,6 +152,10 @@ _kit() {
         "agent status") options="--socket -s --json" word= ;;
         "agent stop") options="--socket -s" word= ;;
         "agent top") options="--interval -n --count --socket -s --json" word= ;;
+        "eeg calibrate")
+            options="--peak-to-peak --frequency --waveform --duration --from --protocol --baud --rate --json"
+            word=source
+            ;;
         "eeg convert")
             options="--from --to --protocol --rate --start --units --uv-per-count --zero --json" word=file
             ;;

@@ -219,6 +219,7 @@ _kit_eeg() {
     )
     formats=(eegreader csv tsv ndjson raw table)
     kit_commands=(
+        'calibrate:find out how many microvolts a count is'
         'convert:convert between the formats'
         'doctor:watch a port, and tell where packets went'
         'play:be the board that a recording was made from'
@@ -236,6 +237,14 @@ _kit_eeg() {
         return
     fi
     case $line[1] in
+        calibrate)
+            _arguments $help $duration $protocol $baud $rate $json \
+                '--peak-to-peak[the size of the signal]:microvolts' \
+                '--frequency[look for it there]:hertz' \
+                '--waveform[its shape]:shape:(auto sine square)' \
+                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                '1:source:_kit_sources'
+            ;;
         convert)
             _arguments $help $protocol $rate $start $units $json \
                 "--from[the format of IN]:format:($formats eegreader-json)" \

@@ -21,6 +21,7 @@ from kit.eeg.simulator import faults
 from kit.eeg.sources.ports import Port
 from kit.eeg.stats import diagnosis, loss_rules, other_rules
 from tests.cli.test_man_pages import _section
+from tests.eeg.calibrating.calibrator import counts, sent, sine
 
 _KIT = str(Path(sys.executable).parent / "kit")
 _FAULTS = ("lost:rate=0.1", "flip:rate=0.05:byte=4:bit=7", "garbage:rate=0.05", "stall:rate=0.01")
@@ -82,6 +83,12 @@ def test_every_field_of_the_statistics_is_named(damaged: bytes) -> None:
 def test_every_field_of_a_conversion_is_named(damaged: bytes, tmp_path: Path) -> None:
     fields = _fields(_output("convert", "--json", "-", str(tmp_path / "out.csv"), stdin=damaged))
     assert _named("kit-eeg.1", "kit eeg convert") == fields
+
+
+def test_every_field_of_a_calibration_is_named() -> None:
+    data = sent([counts(sine(300)), counts(sine(1200))])
+    fields = _fields(_output("calibrate", "-", "--peak-to-peak", "250", "--json", stdin=data))
+    assert _named("kit-eeg.1", "kit eeg calibrate") == fields
 
 
 def test_every_field_of_the_doctor_is_named() -> None:

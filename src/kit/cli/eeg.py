@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kit.cli.eeg_calibrate import calibrate
 from kit.cli.eeg_convert import convert
 from kit.cli.eeg_doctor import doctor
 from kit.cli.eeg_play import play
@@ -24,6 +25,6 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream, plot)
+_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream, plot, calibrate)
 for _command in _COMMANDS:
     eeg.add_command(_command)

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kit.cli.eeg_scales import scale_of as kept_scale
 from kit.core.output import Output
 from kit.eeg.reading import Stream
 from kit.eeg.reading import open as open_stream
@@ -47,6 +48,11 @@ def open_capture(wish: CaptureWish, together_s: float = 0.04) -> Stream:
         scale=wish.scale,
         together_s=together_s,
     )
+
+
+def scale_of(wish: CaptureWish, stream: Stream) -> Scale:
+    """The scale that was asked for, or that of a device that was calibrated."""
+    return kept_scale(wish.scale, stream.name) if stream.live else wish.scale
 
 
 def tell(stream: Stream, output: Output) -> None:

@@ -6,10 +6,11 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.cli.eeg_scales import scale_of
 from kit.core.errors import EXIT_DONE, KitError, ProtocolError
 from kit.core.output import Output
 from kit.eeg.capture import Capture
@@ -52,6 +53,8 @@ class Wish:
 def measure_eeg(wish: Wish, output: Output) -> int:
     """Read to the end, or until a signal comes; report; the exit status."""
     with closing(open_source(wish.source, baud=wish.baud)) as source, stopped_by_signals() as stop:
+        if source.live:
+            wish = replace(wish, scale=scale_of(wish.scale, source.name))
         measurement = _Measurement(source, wish)
         with output.live() as show:
             error = measurement.run(stop, show)

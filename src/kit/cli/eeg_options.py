@@ -28,7 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
-class _Number(click.FloatRange):
+class Number(click.FloatRange):
     """A finite number: "nan" is within any range, and "inf" is within some."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -129,13 +129,13 @@ def _scale_options(function: _F, condition: str) -> _F:
     """--uv-per-count and --zero; the condition under which they hold is part of the help."""
     zero = click.option(
         "--zero",
-        type=_Number(0, 1023),
+        type=Number(0, 1023),
         metavar="N",
         help=f"{condition}the count of no voltage. [default: 512]",
     )
     uv_per_count = click.option(
         "--uv-per-count",
-        type=_Number(0, 1_000_000, min_open=True),
+        type=Number(0, 1_000_000, min_open=True),
         metavar="X",
         help=f"{condition}microvolts per count. [default: 0.5]",
     )
@@ -183,7 +183,7 @@ def fail_above_option(function: _F) -> _F:
     return click.option(
         "--fail-above",
         "fail_above_percent",
-        type=_Number(0, 100),
+        type=Number(0, 100),
         metavar="PCT",
         help="End with status 1 if more than PCT % of the packets were lost.",
     )(function)
@@ -194,7 +194,7 @@ def duration_option(function: _F) -> _F:
     return click.option(
         "--duration",
         "duration_s",
-        type=_Number(0, 31_622_400, min_open=True),
+        type=Number(0, 31_622_400, min_open=True),
         metavar="SECONDS",
         help="End after this time.",
     )(function)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.cli.eeg_scales import scale_of
 from kit.cli.eeg_sink import CannotWrite, Sink, standard_output
 from kit.core.errors import EXIT_DONE, KitError, UsageError
 from kit.core.output import Output
@@ -45,6 +46,8 @@ def read_eeg(wish: Wish, output: Output) -> int:
     with _open(wish) as stream, stopped_by_signals() as stop:
         if wish.start_us and stream.live:
             raise UsageError(f"{stream.name!r} is read as it comes, and --start dates what was recorded")
+        if stream.live:
+            wish = replace(wish, scale=scale_of(wish.scale, stream.name))
         if wish.units == "uv":
             output.note(f"kit: {scale_remark(wish.scale)}")
         error = _Copy(stream, form, wish, sink, output).run(stop)
@@ -83,7 +86,7 @@ def scale_remark(scale: Scale) -> str:
     figure = f"{scale.uv_per_count:g} µV per count, zero at {scale.zero:g}"
     if scale.origin == "nominal":
         return f"{figure}: nominal, boards differ by a factor of four (--uv-per-count sets yours)"
-    return f"{figure}: as given"
+    return f"{figure}: {'as given' if scale.origin == 'given' else scale.origin}"
 
 
 class _Copy:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 
-from kit.eeg.sources.ports import Port, list_ports
+from kit.eeg.sources.ports import Port, list_ports, port_at
 from kit.eeg.sources.refusals import missing, not_a_port
 from kit.eeg.sources.source import NotThere, Source
 
@@ -39,8 +39,8 @@ class Device:
         return source
 
     def _adapter_at(self, path: str) -> tuple[str, str, str | None] | None:
-        real = os.path.realpath(path)
-        return next((p.identity for p in self._there() if os.path.realpath(p.device) == real), None)
+        port = port_at(path, self._there())
+        return port.identity if port else None
 
     def _whereabouts(self) -> str:
         if self._adapter_at(self._path) == self._adapter:

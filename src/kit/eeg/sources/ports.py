@@ -6,6 +6,7 @@ those of small computers that do, and it knows no drivers.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,12 @@ def list_ports(*, everything: bool = False, root: Path = Path("/")) -> list[Port
         return []
     found = [_port(entry, root) for entry in entries if _is_port(entry, root, everything)]
     return sorted(found, key=lambda port: _natural(port.device))
+
+
+def port_at(path: str, ports: Sequence[Port]) -> Port | None:
+    """The one that a path, or a link, leads to."""
+    real = os.path.realpath(path)
+    return next((port for port in ports if os.path.realpath(port.device) == real), None)
 
 
 def plausible(ports: Sequence[Port]) -> list[Port]:

@@ -59,7 +59,8 @@ def channel_notes(report: Report, scale: Scale) -> list[str]:
             else "50 and 60 Hz need 256 packets in a row without a loss"
         )
     ]
-    origin = "nominal: boards differ by a factor of four" if scale.origin == "nominal" else "as given"
+    words = {"nominal": "nominal: boards differ by a factor of four", "given": "as given"}
+    origin = words.get(scale.origin, scale.origin)
     notes.append(f"µV: {scale.uv_per_count:g} per count, zero at {scale.zero:g} ({origin})")
     return notes
 
