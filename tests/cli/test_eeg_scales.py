@@ -50,6 +50,12 @@ def test_another_source_has_the_nominal_one(ports: list[Port], name: str) -> Non
     assert scale_of(Scale(), name, ports) == Scale()
 
 
+def test_without_a_source_it_is_the_one_port_that_a_board_is_on(ports: list[Port]) -> None:
+    _save(ports)
+    assert scale_of(Scale(), None, ports[:1]).uv_per_count == 0.488
+    assert scale_of(Scale(), None, ports) == Scale()
+
+
 def test_a_link_to_the_device_is_the_device(ports: list[Port], tmp_path: Path) -> None:
     _save(ports)
     link = tmp_path / "eeg"

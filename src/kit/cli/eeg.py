@@ -25,6 +25,17 @@ def eeg() -> None:
     """
 
 
-_COMMANDS: tuple[click.Command, ...] = (read, play, stats, convert, simulate, ports, doctor, stream, plot, calibrate)
+_COMMANDS: tuple[click.Command, ...] = (
+    read,
+    play,
+    stats,
+    convert,
+    simulate,
+    ports,
+    doctor,
+    stream,
+    plot,
+    calibrate,
+)
 for _command in _COMMANDS:
     eeg.add_command(_command)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from kit.cli.eeg_scales import scale_of as kept_scale
+from kit.cli.eeg_scales import scale_of
 from kit.core.output import Output
 from kit.eeg.reading import Stream
 from kit.eeg.reading import open as open_stream
@@ -50,9 +50,11 @@ def open_capture(wish: CaptureWish, together_s: float = 0.04) -> Stream:
     )
 
 
-def scale_of(wish: CaptureWish, stream: Stream) -> Scale:
-    """The scale that was asked for, or that of a device that was calibrated."""
-    return kept_scale(wish.scale, stream.name) if stream.live else wish.scale
+def calibrated(wish: CaptureWish) -> CaptureWish:
+    """The same with the scale of its device, if that was calibrated and no other one is asked for."""
+    if wish.source is None and _is_piped():
+        return wish
+    return replace(wish, scale=scale_of(wish.scale, wish.source))
 
 
 def tell(stream: Stream, output: Output) -> None:

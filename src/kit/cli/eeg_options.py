@@ -243,10 +243,10 @@ def capture_options(function: _F) -> _F:
 
     @wraps(function)
     def command(*values: Any, **options: Any) -> Any:
-        from kit.cli.eeg_capturing import CaptureWish
+        from kit.cli.eeg_capturing import CaptureWish, calibrated
 
         names = CaptureWish.__dataclass_fields__
-        capture = CaptureWish(**{name: options.pop(name) for name in names})
+        capture = calibrated(CaptureWish(**{name: options.pop(name) for name in names}))
         return function(*values, capture=capture, **options)
 
     source = click.argument("source", metavar="[SOURCE]", required=False)

@@ -24,21 +24,26 @@ def calibration_file() -> Path:
     return Path(configuration, "kit", _FILE)
 
 
-def scale_of(asked: Scale, name: str, ports: Sequence[Port] | None = None) -> Scale:
-    """What was asked for; where nothing was, that of the device of this name, if it was calibrated."""
+def scale_of(asked: Scale, source: str | None, ports: Sequence[Port] | None = None) -> Scale:
+    """What was asked for; where nothing was, that of the device, if it was calibrated.
+
+    Without a source it is the one port that a board is on.
+    """
     if asked.origin != "nominal" or not calibration_file().exists():
         return asked
-    kept = load().find(identity_of(name, ports))
+    kept = load().find(identity_of(source, ports))
     return kept.scale(asked.zero) if kept else asked
 
 
-def identity_of(name: str, ports: Sequence[Port] | None = None) -> Identity | None:
-    """What tells the device at a path from all others; None for what is none, or has no serial number."""
-    from kit.eeg.sources.ports import list_ports, port_at
+def identity_of(source: str | None, ports: Sequence[Port] | None = None) -> Identity | None:
+    """What tells a device from all others; None for a source that is none, or has no serial number."""
+    from kit.eeg.sources.ports import list_ports, plausible, port_at
 
-    if not name.startswith("/"):
-        return None
-    port = port_at(name, list_ports(everything=True) if ports is None else ports)
+    there = list_ports(everything=True) if ports is None else ports
+    if source is None:
+        likely = plausible(there)
+        return likely[0].identity if len(likely) == 1 else None
+    port = port_at(source, there) if source.startswith("/") else None
     return port.identity if port else None
 
 
