@@ -12,9 +12,12 @@ GREY = "#8a8a8a"
 
 CHANNELS = (SKY, ORANGE, GREEN, PURPLE, BLUE, YELLOW)
 GAP = VERMILION
+GAP_GROUND = "#6a2416"  # behind traces, which stay the brightest
 MARK = YELLOW
 BUTTON = PURPLE
 AXIS = GREY
+# Matplotlib's "viridis": evenly lighter, and told apart by people with any colour vision.
+SCALE = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 
 
 def of_channel(channel: int) -> str:
