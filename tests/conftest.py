@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kit import cli
+from tests import forked
 from tests.peers import in_ci
 
 # In CI a change is judged by the same examples each time, elsewhere new ones are looked for. How long an
@@ -36,6 +37,11 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+def pytest_unconfigure() -> None:
+    """The server of the commands that are forked ends here."""
+    forked.end()
 
 
 _KIT_VARIABLES = ("KIT_AGENT_SOCK", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "NO_COLOR")
@@ -75,22 +81,13 @@ def kit_program() -> str:
 
 
 @pytest.fixture
-def kit(kit_program: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+def kit() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `kit` with these arguments to its end: text out, text err, at most a minute."""
 
     def run(
         *arguments: str, timeout: float = 60, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [kit_program, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            input=stdin,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
-            env=os.environ.copy(),
-            check=False,
-        )
+        return forked.run(arguments, env=os.environ, stdin=stdin, timeout=timeout)
 
     return run
 

@@ -6,14 +6,14 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-KIT = str(Path(sys.executable).parent / "kit")
+from tests import forked
+from tests.forked import KIT
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Agent:
         self, *command: str | Path, stdin: str | None = None, extra: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in the agent's environment and the test's directory, to its end."""
+        environment = {**self.environment, **(extra or {})}
+        if command[0] == KIT:
+            arguments = [str(part) for part in command[1:]]
+            return forked.run(arguments, env=environment, cwd=self.directory, stdin=stdin)
         return subprocess.run(
             [str(part) for part in command],
             capture_output=True,
@@ -39,7 +43,7 @@ class Agent:
             timeout=60,
             input=stdin,
             stdin=None if stdin is not None else subprocess.DEVNULL,
-            env={**self.environment, **(extra or {})},
+            env=environment,
             cwd=self.directory,
             check=False,
         )
@@ -72,8 +76,7 @@ def alive(pid: int) -> bool:
 def running_agent(directory: Path, *options: str) -> Iterator[Agent]:
     """An agent in the background; gone at the end, whatever happened."""
     path = str(directory / "agent.sock")
-    command = [KIT, "agent", "start", "--socket", path, "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = forked.run(["agent", "start", "--socket", path, "--json", *options], env=os.environ)
     assert done.returncode == 0, done.stderr
     agent = Agent(path, json.loads(done.stdout)["pid"], directory)
     try:
