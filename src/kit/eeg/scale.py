@@ -24,3 +24,8 @@ class Scale:
     def microvolts(self, count: float) -> float:
         """What a count stands for."""
         return (count - self.zero) * self.uv_per_count
+
+
+def preferred(given: Scale, told: Scale | None) -> Scale:
+    """What the user gave, or else what the recording tells of itself."""
+    return given if given.origin != "nominal" else told or given

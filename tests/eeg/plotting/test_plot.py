@@ -23,6 +23,7 @@ from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
 from kit.eeg.plotting.spectral import remark
 from kit.eeg.processing.bands import BANDS, band_power
+from kit.eeg.scale import Scale
 
 _KIT = [str(Path(sys.executable).parent / "kit"), "eeg", "plot"]
 _WITHOUT_MATPLOTLIB = (
@@ -51,7 +52,7 @@ def _pieces(count: int) -> Iterator[tuple[int, int]]:
 
 
 def _spectra(counts: Counts, kept: NDArray[np.bool_] | None = None) -> Spectra:
-    spectra = Spectra(len(counts), RATE_HZ, 0.5)
+    spectra = Spectra(len(counts), RATE_HZ)
     for begin, end in _pieces(counts.shape[1]):
         sequence = np.arange(begin, end)
         if kept is not None:
@@ -62,14 +63,14 @@ def _spectra(counts: Counts, kept: NDArray[np.bool_] | None = None) -> Spectra:
 
 def test_the_spectrum_is_scipys_welch_however_the_recording_is_read() -> None:
     counts = _noise(100_000)
-    _, expected = signal.welch(counts * 0.5, RATE_HZ, nperseg=512, detrend="constant")
+    _, expected = signal.welch(counts.astype(float), RATE_HZ, nperseg=512, detrend="constant")
     np.testing.assert_allclose(_spectra(counts).spectrum(), expected, rtol=1e-9)
 
 
 def test_a_column_of_the_spectrogram_is_scipys() -> None:
     counts = _noise(20_000)
     frequencies, times, expected = signal.spectrogram(
-        counts * 0.5, RATE_HZ, "hann", 512, 256, detrend="constant", mode="psd"
+        counts.astype(float), RATE_HZ, "hann", 512, 256, detrend="constant", mode="psd"
     )
     spectra = _spectra(counts)
     columns = (times * 1e6 // spectra.columns.width_us).astype(int)
@@ -101,7 +102,7 @@ def test_a_window_that_is_clipped_or_lost_more_than_a_hundredth_has_no_value() -
 
 def test_what_does_not_follow_in_time_shares_no_window() -> None:
     counts = _noise(700)
-    spectra = Spectra(2, RATE_HZ, 0.5)
+    spectra = Spectra(2, RATE_HZ)
     for begin in (0, 350):
         sequence = np.arange(begin, begin + 350)
         spectra.add(sequence, _at_us(sequence), counts[:, sequence])
@@ -145,6 +146,14 @@ def test_losses_buttons_and_restarts_are_gathered_at_their_times() -> None:
     assert [event for event in found.events if event.text.startswith("button ")]
     lost = np.flatnonzero(found.envelope.lost) * found.envelope.columns.width_us / 1e6
     assert (round(lost.min(), 1), round(lost.max(), 1)) == (5.0, 5.4)
+
+
+def test_microvolts_are_those_of_the_scale() -> None:
+    found = []
+    for scale in (Scale(), Scale(2.0, origin="given")):
+        with open_stream("sim:speed=max,seed=4,count=2000") as stream:
+            found.append(gather(stream, PlotWish(scale=scale)).spectra.spectrum())
+    np.testing.assert_allclose(found[1], 16 * found[0])
 
 
 def test_only_the_wished_channels_and_seconds_are_read() -> None:

@@ -14,6 +14,7 @@ from kit.eeg.plotting import PlotWish
 from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
 from kit.eeg.reading import Stream
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.signals import Block, Buttons, Gap, Signal, Signals
 
 # Nobody can read more of them on a page.
@@ -36,6 +37,7 @@ class Gathered:
     begin_us: int
     end_us: int
     rate_hz: float
+    scale: Scale
     channels: Sequence[int]
     envelope: Envelope
     spectra: Spectra
@@ -51,7 +53,7 @@ def gathered(stream: Stream, wish: PlotWish) -> Gathered:
         gathering.take(signals.take(items))
         if gathering.ended:
             stream.stop()
-    return gathering.result()
+    return gathering.result(preferred(wish.scale, stream.scale))
 
 
 class _Gathering:
@@ -88,15 +90,17 @@ class _Gathering:
                 self._gap(signal)
         self._add(together)
 
-    def result(self) -> Gathered:
+    def result(self, scale: Scale) -> Gathered:
         if self._envelope is None or self._spectra is None or self._span_us is None:
             asked = self._begin_us or self._end_us is not None
             raise NegativeAnswer("no packet is in these seconds" if asked and self._start_us else "no packet")
+        self._spectra.uv_per_count = scale.uv_per_count
         return Gathered(
             self._start_us or 0,
             self._span_us[0],
             self._span_us[1] + round(1_000_000 / self._rate_hz),
             self._rate_hz,
+            scale,
             self._channels,
             self._envelope,
             self._spectra,
@@ -117,7 +121,7 @@ class _Gathering:
             if channel not in there:
                 raise UsageError(f"there is no channel {channel}", hint=f"there are 1 to {count}")
         self._envelope = Envelope(len(self._channels), 1_000_000 / self._rate_hz)
-        self._spectra = Spectra(len(self._channels), self._rate_hz, self._wish.scale.uv_per_count)
+        self._spectra = Spectra(len(self._channels), self._rate_hz)
 
     def _add(self, blocks: Sequence[Block]) -> None:
         if not blocks or not self._envelope or not self._spectra:

@@ -23,7 +23,6 @@ from kit.eeg.plotting.style import (
     time_label,
     time_unit,
 )
-from kit.eeg.scale import Scale
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,7 +45,7 @@ _DASHES: Any = (0, (4, 2))
 class _Lanes:
     """What was gathered, as the lanes show it: in microvolts, and in the unit of the axis of time."""
 
-    def __init__(self, found: Gathered, scale: Scale) -> None:
+    def __init__(self, found: Gathered) -> None:
         columns, envelope = found.envelope.columns, found.envelope
         used = slice(columns.used)
         self.unit, self.unit_us = time_unit(found.end_us - found.begin_us)
@@ -60,7 +59,8 @@ class _Lanes:
         spread = np.sqrt(np.maximum(envelope.squares[:, used] / many - mean * mean, 0))
         measures = (envelope.low[:, used], envelope.high[:, used], mean - spread, mean + spread)
         self.low, self.high, self.usual_low, self.usual_high = (
-            np.where(empty, np.nan, (counts - scale.zero) * scale.uv_per_count) for counts in measures
+            np.where(empty, np.nan, (counts - found.scale.zero) * found.scale.uv_per_count)
+            for counts in measures
         )
         self.measured = columns.width_us * found.rate_hz / 1e6 >= _MEASURED
         self.middles: Floats = np.nanmedian((self.low + self.high) / 2, axis=1)
@@ -81,12 +81,12 @@ def heights(channels: int) -> list[float]:
     return [0.42, *[0.75] * channels]
 
 
-def draw(figure: Any, found: Gathered, scale: Scale) -> None:
+def draw(figure: Any, found: Gathered) -> None:
     """All lanes, into a figure."""
     tall = heights(len(found.channels))
     placed = {"height_ratios": tall, **frame(figure, len(tall))}
     axes = figure.subplots(len(tall), 1, sharex=True, gridspec_kw=placed)
-    lanes = _Lanes(found, scale)
+    lanes = _Lanes(found)
     axes[-1].set_xlim(lanes.limits)
     axes[-1].set_xlabel(time_label(lanes.unit))
     _losses(axes[0], lanes)

@@ -11,13 +11,18 @@ from matplotlib.figure import Figure
 
 from kit.eeg.plotting import Form, Kind, PlotWish, overview, spectral, style
 from kit.eeg.plotting.gathering import Gathered
-from kit.eeg.scale import Scale
 
 _HEADINGS: dict[Kind, str] = {
     "overview": "overview",
     "spectrogram": "spectrogram",
     "spectrum": "spectrum",
     "bands": "power in the bands",
+}
+_DRAWN: dict[Kind, Callable[[Any, Gathered], None]] = {
+    "overview": overview.draw,
+    "spectrogram": spectral.spectrogram,
+    "spectrum": spectral.spectrum,
+    "bands": spectral.bands,
 }
 _LANE_IN = 0.85
 _PANEL_IN = 1.5
@@ -48,19 +53,9 @@ def _figure(found: Gathered, wish: PlotWish, title: str, kinds: Sequence[Kind]) 
     figure = Figure(figsize=(style.WIDTH_IN, sum(heights)))
     parts: Any = figure.subfigures(len(kinds), 1, height_ratios=heights, squeeze=False)[:, 0]
     for kind, part in zip(kinds, parts, strict=True):
-        style.headline(part, f"{title}: {_HEADINGS[kind]}\n{_facts(kind, found, wish.scale)}")
-        _draw(kind)(part, found, wish.scale)
+        style.headline(part, f"{title}: {_HEADINGS[kind]}\n{_facts(kind, found)}")
+        _DRAWN[kind](part, found)
     return figure
-
-
-def _draw(kind: Kind) -> Callable[[Any, Gathered, Scale], None]:
-    drawn: dict[Kind, Callable[[Any, Gathered, Scale], None]] = {
-        "overview": overview.draw,
-        "spectrogram": lambda figure, found, _scale: spectral.spectrogram(figure, found),
-        "spectrum": lambda figure, found, _scale: spectral.spectrum(figure, found),
-        "bands": lambda figure, found, _scale: spectral.bands(figure, found),
-    }
-    return drawn[kind]
 
 
 def _height(kind: Kind, channels: int) -> float:
@@ -74,10 +69,10 @@ def _height(kind: Kind, channels: int) -> float:
     return margins_in + max(2 * _LANE_IN, _LANE_IN * channels + style.GAP_IN * (channels - 1))
 
 
-def _facts(kind: Kind, found: Gathered, scale: Scale) -> str:
+def _facts(kind: Kind, found: Gathered) -> str:
     parts = [*_date(found), f"{found.rate_hz:g} Hz", _lost(found)]
     if kind == "overview":
-        parts.append(f"{scale.uv_per_count:g} µV per count ({scale.origin})")
+        parts.append(f"{found.scale.uv_per_count:g} µV per count ({found.scale.origin})")
     else:
         parts.append(spectral.remark(found))
     return ", ".join(parts)

@@ -31,9 +31,9 @@ _SLACK = 1e-9
 class Spectra:
     """Packets in, densities out: the sum of the windows in a column, and how many they are, each channel."""
 
-    def __init__(self, channels: int, rate_hz: float, uv_per_count: float) -> None:
+    def __init__(self, channels: int, rate_hz: float) -> None:
+        self.uv_per_count = 1.0  # a recording may tell it only as it is read
         self._rate_hz = rate_hz
-        self._uv_per_count = uv_per_count
         self.size = max(4, 2 * round(WINDOW_S * rate_hz / 2))
         self._step = self.size // 2
         self._allowed = int(LIMITS.lost_share * self.size)
@@ -74,11 +74,11 @@ class Spectra:
     def densities(self) -> Floats:
         """µV²/Hz by channel, frequency and column; NaN where no window is clean."""
         used = max(1, self.columns.used)
-        return _mean(self.sums[..., :used], self.windows[:, None, :used])
+        return self._mean(self.sums[..., :used], self.windows[:, None, :used])
 
     def spectrum(self) -> Floats:
         """µV²/Hz by channel and frequency, the mean of all clean windows."""
-        return _mean(self.sums.sum(axis=2), self.windows.sum(axis=1)[:, None])
+        return self._mean(self.sums.sum(axis=2), self.windows.sum(axis=1)[:, None])
 
     def band(self, band: Band) -> Floats:
         """µV² in a band, by channel and column; as `bands.band_power`."""
@@ -103,7 +103,7 @@ class Spectra:
         grid = np.arange(length)
         missing, clipped = np.ones(length, np.int64), np.zeros((len(packets.counts), length), np.int64)
         missing[places], clipped[:, places] = 0, is_clipped(packets.counts)
-        values = np.array([np.interp(grid, places, row) for row in packets.counts]) * self._uv_per_count
+        values = np.array([np.interp(grid, places, row) for row in packets.counts])
         clean = (self._each(missing).sum(-1) <= self._allowed) & (self._each(clipped).sum(-1) == 0)
         powers = self._powers(self._each(values))
         middles = np.arange(clean.shape[1]) * self._step + self._step
@@ -124,6 +124,11 @@ class Spectra:
         powers: NDArray[Any] = np.square(np.abs(transformed)) * density
         powers[..., [0, -1]] /= 2
         return powers
+
+    def _mean(self, sums: Floats, windows: Integers) -> Floats:
+        """µV²/Hz, of sums of squared counts."""
+        means: Floats = np.where(windows > 0, sums / np.maximum(windows, 1), np.nan)
+        return means * self.uv_per_count**2
 
     def _fold(self) -> None:
         self.sums = folded(self.sums, np.add, 0)
@@ -151,7 +156,3 @@ class _Packets:
             np.concatenate([self.at_us, more.at_us]),
             np.concatenate([self.counts, more.counts], axis=1),
         )
-
-
-def _mean(sums: Floats, windows: Integers) -> Floats:
-    return np.where(windows > 0, sums / np.maximum(windows, 1), np.nan)

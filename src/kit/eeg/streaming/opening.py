@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kit.core.errors import Unavailable
-from kit.eeg.scale import Scale
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.streaming import reach
 from kit.eeg.streaming.description import Description, Origin, Tree, Units
 
@@ -62,6 +62,10 @@ class Opener:
             raise Unavailable(f"LSL opens no stream: {error}") from None
         ports = reach.opened(before, self.wish.lan)
         return eeg, markers, Opened(self.wish, self.origin.source_id, channels, self.rate_hz, ports)
+
+    def scaled(self, told: Scale | None) -> Opener:
+        """With the scale that a recording tells of itself, if the user gave none."""
+        return replace(self, wish=replace(self.wish, scale=preferred(self.wish.scale, told)))
 
     def _eeg(self, channels: int) -> Any:
         wish, source_id = self.wish, self.origin.source_id

@@ -29,9 +29,10 @@ _LAST_WAY_S = 0.2
 class Outlet:
     """An EEG stream and a stream of markers; `tell` hears once that they are there."""
 
-    def __init__(self, opener: Opener, stamps: Stamps, tell: Callable[[Opened], None]) -> None:
+    def __init__(self, opener: Opener, stream: Stream, tell: Callable[[Opened], None]) -> None:
         self._opener = opener
-        self._stamps = stamps
+        self._stream = stream
+        self._stamps = Stamps(stream.dating.rate_hz, stream.live)
         self._tell = tell
         self._buttons = Buttons()
         self._eeg: Any = None
@@ -77,6 +78,7 @@ class Outlet:
     def _open(self, channels: int) -> None:
         if self._eeg is None:
             self._channels = channels
+            self._opener = self._opener.scaled(self._stream.scale)
             self._eeg, self._markers, opened = self._opener.open(channels)
             self._tell(opened)
         if channels != self._channels:
@@ -85,9 +87,8 @@ class Outlet:
 
 def make_outlet(stream: Stream, wish: OutletWish, tell: Callable[[Opened], None]) -> Outlet:
     """The sink for a stream's packets; raises Unavailable where LSL is not installed."""
-    rate_hz = stream.dating.rate_hz
-    opener = Opener(library.load(wish.lan), wish, _origin(stream), float(rate_hz))
-    return Outlet(opener, Stamps(rate_hz, stream.live), tell)
+    opener = Opener(library.load(wish.lan), wish, _origin(stream), float(stream.dating.rate_hz))
+    return Outlet(opener, stream, tell)
 
 
 def _origin(stream: Stream) -> Origin:
