@@ -153,6 +153,15 @@ def test_a_long_file_becomes_the_same_lines_with_numpy_and_without(
     assert b"".join(map(writer.render, batches)) == quick
 
 
+@given(st.randoms(use_true_random=False), st.integers(1, 60))
+def test_columns_of_p2_are_the_plain_ones(chance: random.Random, count: int) -> None:
+    data = p2_data(chance, count)
+    quick, buttons = fast.columns(Stretch(p2.LAYOUT, 0, data))
+    plain, plain_buttons = p2.columns(data)
+    assert [tuple(column.tolist()) for column in quick] == [tuple(column) for column in plain]
+    assert list(buttons) == list(plain_buttons)
+
+
 @given(chances, st.integers(1, 300))
 def test_channels_of_p2_are_measured_the_same(chance: random.Random, count: int) -> None:
     stretch = Stretch(p2.LAYOUT, 0, p2_data(chance, count))

@@ -146,6 +146,12 @@ def _columns(begin: int) -> np.dtype[np.void]:
     )
 
 
+def columns(stretch: Stretch) -> tuple[tuple[NDArray[np.int16], ...], bytes]:
+    """As `p2.columns`, of a stretch of P2 packets."""
+    packets = np.frombuffer(stretch.data, _PACKET)
+    return tuple(packets["channels"].T.astype(np.int16)), (packets["switches"] & 15).tobytes()
+
+
 def measure(stretch: Stretch) -> tuple[ChannelMeasure, ...]:
     """As `channels.measure`."""
     return tuple(map(_measured, _series(stretch)))

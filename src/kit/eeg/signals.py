@@ -6,7 +6,7 @@ packet that came late is marked, and one that came twice is left out. A gap is n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,13 +60,16 @@ class ButtonChange:
 
 
 Signal = Block | Gap
+Columns = tuple[tuple[Sequence[int], ...], Sequence[int | None]]
+Decode = Callable[[Stretch], Columns]
 
 
 class Signals:
-    """Items in, blocks and gaps out."""
+    """Items in, blocks and gaps out; `decode` is what makes the columns of a stretch."""
 
-    def __init__(self, dating: Dating | None = None) -> None:
+    def __init__(self, dating: Dating | None = None, decode: Decode | None = None) -> None:
         self._dating = dating or Dating()
+        self._decode = decode or columns
         self._period_us = 1_000_000 / self._dating.rate_hz
         self._next = 0  # the sequence number behind the newest packet, and when that would be sampled
         self._next_us: int | None = None
@@ -88,7 +91,7 @@ class Signals:
 
     def _block(self, run: Run) -> Block:
         times_us = self._times_us(run)
-        channels, buttons = _columns(run.stretch)
+        channels, buttons = self._decode(run.stretch)
         late = run.sequence < self._next
         if not late:
             self._next = run.sequence + len(times_us)
@@ -134,7 +137,8 @@ def _changes(before: int, after: int, sequence: int, time_us: int) -> list[Butto
     ]
 
 
-def _columns(stretch: Stretch) -> tuple[tuple[Sequence[int], ...], Sequence[int | None]]:
+def columns(stretch: Stretch) -> Columns:
+    """A column of counts for each channel, and the buttons of each packet."""
     if stretch.layout.protocol == "p2":
         return p2.columns(stretch.data)
     packets = stretch.packets()

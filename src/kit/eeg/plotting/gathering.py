@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,13 @@ from kit.eeg.plotting import PlotWish
 from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
 from kit.eeg.reading import Stream
+from kit.eeg.records import Stretch
 from kit.eeg.scale import Scale, preferred
-from kit.eeg.signals import Block, Buttons, Gap, Signal, Signals
+from kit.eeg.signals import Block, Buttons, Columns, Gap, Signal, Signals, columns
 
 # Nobody can read more of them on a page.
 _EVENTS = 1000
+_LONG = 32
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Gathered:
 
 def gathered(stream: Stream, wish: PlotWish) -> Gathered:
     """Read it; raises NegativeAnswer where there is nothing to be drawn."""
-    gathering, signals = _Gathering(stream, wish), Signals(stream.dating)
+    gathering, signals = _Gathering(stream, wish), Signals(stream.dating, _columns)
     for items in stream.batches():
         gathering.take(signals.take(items))
         if gathering.ended:
@@ -168,5 +171,17 @@ class _Gathering:
                 self._events.append(Event(at_us, f"button {change.button}"))
 
 
+def _columns(stretch: Stretch) -> Columns:
+    """By numpy where it pays, which is long before it would pay to import it."""
+    if len(stretch) < _LONG or stretch.layout.protocol != "p2":
+        return columns(stretch)
+    from kit.eeg import fast
+
+    channels: Any = fast.columns(stretch)
+    return channels  # type: ignore[no-any-return]
+
+
 def _joined(parts: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    return np.array(parts[0] if len(parts) == 1 else list(chain.from_iterable(parts)), np.int64)
+    if len(parts) == 1:
+        return np.asarray(parts[0], np.int64)
+    return np.concatenate([np.asarray(part, np.int64) for part in parts])
