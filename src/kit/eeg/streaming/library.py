@@ -72,7 +72,10 @@ def _users_own() -> bool:
 def _settings(text: str) -> Iterator[None]:
     """A file of settings, private and gone afterwards, which LSL is pointed to meanwhile."""
     before = os.environ.get(_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="kit-", dir=os.environ.get("XDG_RUNTIME_DIR")) as directory:
+    # The variable may be left over from another user.
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    place = own if own and os.access(own, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="kit-", dir=place) as directory:
         path = Path(directory, "lsl_api.cfg")
         path.write_text(text, encoding="ascii")
         os.environ[_VARIABLE] = str(path)
