@@ -34,6 +34,8 @@ _kit_source() {
 
 _kit_purposes="tls-server tls-client ssh csr self-signed ca any tls-digest digest decrypt queue"
 _kit_formats="eegreader csv tsv ndjson raw table"
+_kit_all="$_kit_formats eegreader-json edf bdf xdf"
+_kit_recorded="edf bdf xdf csv tsv ndjson eegreader raw"
 _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519 ml-dsa-44 ml-dsa-65 ml-dsa-87"
 
 # The value of an option; fails for an option without one.
@@ -57,14 +59,20 @@ _kit_value() {
                 "agent handle") _kit_words "kit pkcs11-uri" ;;
                 agent*) _kit_words "pem ssh" ;;
                 "eeg read") _kit_words "$_kit_formats" ;;
-                "eeg convert") _kit_words "$_kit_formats eegreader-json" ;;
-                *) _kit_words "$_kit_formats eegreader-json auto" ;;
+                "eeg record")
+                    if [[ $1 == --to ]]; then _kit_words "$_kit_recorded"; else _kit_words "$_kit_all auto"; fi
+                    ;;
+                "eeg convert")
+                    if [[ $1 == --to ]]; then _kit_words "$_kit_formats edf bdf xdf"; else _kit_words "$_kit_all"; fi
+                    ;;
+                *) _kit_words "$_kit_all auto" ;;
             esac
             ;;
         --protocol)
             if [[ $command == "eeg simulate" ]]; then _kit_words "p2 p3"; else _kit_words "auto p2 p3"; fi
             ;;
         --units) _kit_words "adc uv" ;;
+        --sex) _kit_words "F M" ;;
         --channels) if [[ $command == "eeg simulate" ]]; then _kit_words "0 2 4 6"; else _kit_words "all"; fi ;;
         --kind) _kit_words "overview spectrogram spectrum bands all" ;;
         --waveform) _kit_words "auto sine square" ;;
@@ -125,7 +133,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="calibrate convert doctor play plot ports read simulate stats stream" ;;
+        eeg) word="calibrate convert doctor play plot ports read record simulate stats stream" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -159,7 +167,7 @@ _kit() {
         "eeg convert")
             options="--from --to --protocol --rate --start --units --uv-per-count --zero --json" word=file
             ;;
-        "eeg doctor") options="--protocol --baud --rate --duration --json" word=source ;;
+        "eeg doctor") options="--repair --protocol --baud --rate --duration --json" word=source ;;
         "eeg play")
             options="--from --speed --loop --stdout --tcp --link --duration --uv-per-count --zero --protocol --rate"
             options+=" --json" word=file
@@ -172,6 +180,10 @@ _kit() {
         "eeg read")
             options="--format -f --units --uv-per-count --zero --count -n --duration --fail-above --reconnect"
             options+=" --protocol --baud --rate --start --json" word=source
+            ;;
+        "eeg record")
+            options="--from --to --raw --split --force --patient --sex --birthdate --name --technician --labels"
+            options+=" --uv-per-count --zero --duration --reconnect --protocol --baud --rate --json" word=source
             ;;
         "eeg simulate")
             options="--protocol --channels --rate --duration --count --seed --speed --mains --gain --stdout --tcp"

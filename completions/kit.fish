@@ -86,6 +86,7 @@ complete -c kit -n '__kit_is eeg' -a play -d 'Be the board of a recording'
 complete -c kit -n '__kit_is eeg' -a plot -d 'Draw a recording'
 complete -c kit -n '__kit_is eeg' -a ports -d 'List the serial ports'
 complete -c kit -n '__kit_is eeg' -a read -d 'Print each packet'
+complete -c kit -n '__kit_is eeg' -a record -d 'Record into a file that survives'
 complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
 complete -c kit -n '__kit_is eeg' -a stats -d 'Say what was lost and why'
 complete -c kit -n '__kit_is eeg' -a stream -d 'Stream to LSL, as EEG and as Markers'
@@ -106,7 +107,7 @@ set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
     'agent recipe' 'agent reload' 'agent smtpd' 'agent start' 'agent status' 'agent top' \
-    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream' \
+    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
@@ -159,24 +160,26 @@ complete -c kit -n "__kit_takes 'agent top'" -l count -x -d 'End after this many
 complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands for csh'
 
 set -l formats eegreader csv tsv ndjson raw table
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
+set -l all $formats eegreader-json edf bdf xdf
+set -l recorded edf bdf xdf csv tsv ndjson eegreader raw
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats' 'eeg stream'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l baud -x -d 'The speed of the serial line'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg plot' 'eeg read'" -l start -x -d 'When the first packet was sent'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg simulate' 'eeg stats' 'eeg stream'" -l duration -x \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg stats' 'eeg stream'" -a '(__kit_ports)' -d 'Serial port'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg read' 'eeg stats' 'eeg stream'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -a '(__kit_ports)' -d 'Serial port'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -a '(__fish_complete_path (commandline -ct))'
 
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l peak-to-peak -x -d 'The size of the signal'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l frequency -x -d 'Look for it there'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l waveform -x -a 'auto sine square' -d 'Its shape'
-complete -c kit -n "__kit_takes 'eeg calibrate'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg calibrate'" -l from -x -a "auto $all" -d 'The format of the input'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l protocol -x -a 'auto p2 p3' -d 'What the device speaks'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l baud -x -d 'The speed of the serial line'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l rate -x -d 'Packets a second'
@@ -184,12 +187,23 @@ complete -c kit -n "__kit_takes 'eeg calibrate'" -l duration -x -d 'How long to 
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -a '(__kit_ports)' -d 'Serial port'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -a '(__fish_complete_path (commandline -ct))'
-complete -c kit -n "__kit_takes 'eeg convert'" -l from -x -a "$formats eegreader-json" -d 'The format of IN'
-complete -c kit -n "__kit_takes 'eeg convert'" -l to -x -a "$formats" -d 'The format of OUT'
+complete -c kit -n "__kit_takes 'eeg convert'" -l from -x -a "$all" -d 'The format of IN'
+complete -c kit -n "__kit_takes 'eeg convert'" -l to -x -a "$formats edf bdf xdf" -d 'The format of OUT'
+complete -c kit -n "__kit_takes 'eeg doctor'" -l repair -d 'Mend a recording'
 complete -c kit -n "__kit_takes 'eeg ports'" -l all -d 'Show ports without hardware, too'
 complete -c kit -n "__kit_takes 'eeg read'" -s f -l format -x -a "$formats" -d 'What to print'
 complete -c kit -n "__kit_takes 'eeg read'" -s n -l count -x -d 'End after so many packets'
-complete -c kit -n "__kit_takes 'eeg read' 'eeg stream'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg read' 'eeg record' 'eeg stream'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg record'" -l to -x -a "$recorded" -d 'The format of OUT'
+complete -c kit -n "__kit_takes 'eeg record'" -l raw -d 'Keep the bytes and their times beside OUT'
+complete -c kit -n "__kit_takes 'eeg record'" -l split -x -d 'Begin another part after this time'
+complete -c kit -n "__kit_takes 'eeg record'" -l force -d 'Overwrite what is there'
+complete -c kit -n "__kit_takes 'eeg record'" -l patient -x -d 'Who is recorded: a code'
+complete -c kit -n "__kit_takes 'eeg record'" -l sex -x -a 'F M' -d 'Who is recorded'
+complete -c kit -n "__kit_takes 'eeg record'" -l birthdate -x -d 'Who is recorded: born at'
+complete -c kit -n "__kit_takes 'eeg record'" -l name -x -d 'Who is recorded: the name'
+complete -c kit -n "__kit_takes 'eeg record'" -l technician -x -d 'Who records'
+complete -c kit -n "__kit_takes 'eeg record'" -l labels -x -d 'Where the electrodes are'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l protocol -x -a 'p2 p3' -d 'What it speaks'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l channels -x -a '0 2 4 6' -d 'How many channels'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l count -x -d 'End after so many packets'
@@ -204,7 +218,7 @@ complete -c kit -n "__kit_takes 'eeg simulate'" -l fault -x \
     -a 'flip garbage lost lost-bytes restart stall unplug' -d 'What goes wrong'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l truth -rF -d 'Write down what went wrong'
 complete -c kit -n "__kit_takes 'eeg play'" -l loop -d 'Begin anew at the end'
-complete -c kit -n "__kit_takes 'eeg play' 'eeg stats'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg record' 'eeg stats'" -l from -x -a "auto $all" -d 'The format of the input'
 
 complete -c kit -n "__kit_takes 'tls bench'" -l tls -x -a '1.2 1.3' -d 'The version'
 complete -c kit -n "__kit_takes 'tls bench'" -s n -l connections -x -d 'Clients at a time'
@@ -225,7 +239,7 @@ complete -c kit -n "__kit_takes 'tls serve'" -l host -x -d 'The address to liste
 complete -c kit -n "__kit_takes 'tls serve'" -l port -x -d 'The port to listen on'
 complete -c kit -n "__kit_takes 'tls serve'" -l mode -x -a 'echo https smtp' -d 'What to speak'
 complete -c kit -n "__kit_takes 'tls serve'" -l count -x -d 'End after so many handshakes'
-complete -c kit -n "__kit_takes 'eeg stream'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg stream'" -l from -x -a "auto $all" -d 'The format of the input'
 complete -c kit -n "__kit_takes 'eeg stream'" -l name -x -d 'What the stream is called'
 complete -c kit -n "__kit_takes 'eeg stream'" -l lan -d 'Let the network read it'
 complete -c kit -n "__kit_takes 'eeg plot'" -F
@@ -234,4 +248,4 @@ complete -c kit -n "__kit_takes 'eeg plot'" -l kind -x -a 'overview spectrogram 
 complete -c kit -n "__kit_takes 'eeg plot'" -l channels -x -a all -d 'Which ones, as in 1,2'
 complete -c kit -n "__kit_takes 'eeg plot'" -l begin -x -d 'Leave out what is before'
 complete -c kit -n "__kit_takes 'eeg plot'" -l end -x -d 'Leave out what is after'
-complete -c kit -n "__kit_takes 'eeg plot'" -l from -x -a "auto $formats eegreader-json" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg plot'" -l from -x -a "auto $all" -d 'The format of the input'

@@ -200,7 +200,7 @@ _kit_sources() {
 _kit_eeg() {
     local curcontext=$curcontext state line
     local -A opt_args
-    local -a kit_commands help json protocol baud rate start units scale duration fail from formats sending
+    local -a kit_commands help json protocol baud rate start units scale duration fail from formats all recorded sending
     help=('(- *)'{-h,--help}'[show help]')
     json=('--json[print one JSON object a line]')
     protocol=('--protocol[what the device speaks]:protocol:(auto p2 p3)')
@@ -218,14 +218,17 @@ _kit_eeg() {
         '(--stdout --tcp)--link[have a link to the pty]:name:_files'
     )
     formats=(eegreader csv tsv ndjson raw table)
+    all=($formats eegreader-json edf bdf xdf)
+    recorded=(edf bdf xdf csv tsv ndjson eegreader raw)
     kit_commands=(
         'calibrate:find out how many microvolts a count is'
         'convert:convert between the formats'
-        'doctor:watch a port, and tell where packets went'
+        'doctor:watch a port, and tell where packets went; check a recording'
         'play:be the board that a recording was made from'
         'plot:draw a recording'
         'ports:list the serial ports'
         'read:print each packet'
+        'record:record into a file that survives'
         'simulate:be an EEG board'
         'stats:say what was lost and why'
         'stream:stream to LSL, as EEG and as Markers'
@@ -242,19 +245,22 @@ _kit_eeg() {
                 '--peak-to-peak[the size of the signal]:microvolts' \
                 '--frequency[look for it there]:hertz' \
                 '--waveform[its shape]:shape:(auto sine square)' \
-                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                "--from[the format of the input]:format:(auto $all)" \
                 '1:source:_kit_sources'
             ;;
         convert)
             _arguments $help $protocol $rate $start $units $json \
-                "--from[the format of IN]:format:($formats eegreader-json)" \
-                "--to[the format of OUT]:format:($formats)" \
+                "--from[the format of IN]:format:($all)" \
+                "--to[the format of OUT]:format:($formats edf bdf xdf)" \
                 '1:input:_files' '2:output:_files'
             ;;
-        doctor) _arguments $help $protocol $baud $rate $duration $json '1:port:_kit_sources' ;;
+        doctor)
+            _arguments $help $protocol $baud $rate $duration $json \
+                '--repair[mend a recording]' '1:port or file:_kit_sources'
+            ;;
         play)
             _arguments $help $protocol $rate $duration $scale $sending $json \
-                "--from[the format of the file]:format:(auto $formats eegreader-json)" \
+                "--from[the format of the file]:format:(auto $all)" \
                 '--loop[begin anew at the end]' \
                 '1:file:_files'
             ;;
@@ -265,7 +271,7 @@ _kit_eeg() {
                 '--channels[which ones, as in 1,2]:channels:(all)' \
                 '--begin[leave out what is before]:seconds' \
                 '--end[leave out what is after]:seconds' \
-                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                "--from[the format of the input]:format:(auto $all)" \
                 '1:recording:_files'
             ;;
         ports) _arguments $help $json '--all[show ports without hardware, too]' ;;
@@ -275,6 +281,22 @@ _kit_eeg() {
                 '(-n --count)'{-n,--count}'[end after so many packets]:number' \
                 '--reconnect[wait for a device that goes away]' \
                 '1:source:_kit_sources'
+            ;;
+        record)
+            _arguments $help $duration $scale $protocol $baud $rate $json \
+                "--from[the format of the input]:format:(auto $all)" \
+                "--to[the format of OUT]:format:($recorded)" \
+                '--raw[keep the bytes and their times beside OUT]' \
+                '--split[begin another part after this time]:time, as in 30m' \
+                '--force[overwrite what is there]' \
+                '--patient[who is recorded]:code' \
+                '--sex[who is recorded]:sex:(F M)' \
+                '--birthdate[who is recorded]:date, as in 1970-12-31' \
+                '--name[who is recorded]:name' \
+                '--technician[who records]:name' \
+                '--labels[where the electrodes are]:names, as in Fp1,Fp2' \
+                '--reconnect[wait for a device that goes away]' \
+                '1:output:_files' '2:source:_kit_sources'
             ;;
         simulate)
             _arguments $help $rate $duration $sending $json \
@@ -289,12 +311,12 @@ _kit_eeg() {
             ;;
         stats)
             _arguments $help $protocol $baud $rate $duration $scale $fail $json \
-                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                "--from[the format of the input]:format:(auto $all)" \
                 '1:source:_kit_sources'
             ;;
         stream)
             _arguments $help $protocol $baud $rate $duration $units $json \
-                "--from[the format of the input]:format:(auto $formats eegreader-json)" \
+                "--from[the format of the input]:format:(auto $all)" \
                 '--reconnect[wait for a device that goes away]' \
                 '--name[what the stream is called]:name' \
                 '--lan[let the network read it]' \

@@ -17,6 +17,7 @@ from kit.agent.schemes import KINDS
 from kit.cli.main import root
 from kit.eeg import formats
 from kit.eeg.plotting import KINDS as KINDS_OF_PLOT
+from kit.eeg.recordings import making
 from kit.eeg.simulator.faults import KINDS as KINDS_OF_FAULT
 from tests.cli.tree import COMMANDS, GROUPS, Command, options_of
 from tests.peers import find
@@ -104,6 +105,8 @@ def test_exactly_the_options_of_a_command_are_offered(shell: Shell, command: Com
         ("kit eeg read --protocol ", {"auto", "p2", "p3"}),
         ("kit eeg simulate --protocol ", {"p2", "p3"}),
         ("kit eeg read -f ", set(formats.WRITTEN)),
+        ("kit eeg record --to ", set(making.FORMATS)),
+        ("kit eeg record --sex ", {"F", "M"}),
         ("kit eeg simulate --fault ", set(KINDS_OF_FAULT)),
         ("kit eeg plot --kind ", {*KINDS_OF_PLOT, "all"}),
     ],

@@ -91,8 +91,16 @@ def test_every_field_of_a_calibration_is_named() -> None:
     assert _named("kit-eeg.1", "kit eeg calibrate") == fields
 
 
-def test_every_field_of_the_doctor_is_named() -> None:
+def test_every_field_of_a_recording_is_named(tmp_path: Path) -> None:
+    fields = _fields(_output("record", "--json", str(tmp_path / "out.csv"), "sim:speed=max,count=300"))
+    assert _named("kit-eeg.1", "kit eeg record") == fields
+
+
+def test_every_field_of_the_doctor_is_named(tmp_path: Path) -> None:
     fields = _fields(_output("doctor", "--json", "--duration", "1", f"sim:fault={_FAULTS[0]},fault=flip"))
+    recording = tmp_path / "out.csv"
+    _output("record", str(recording), "sim:speed=max,count=300")
+    fields |= _fields(_output("doctor", "--json", str(recording)))
     fields |= {field.name for kind in (Counters, Finding) for field in dataclasses.fields(kind)}
     # What a simulated device does not show.
     fields |= {"why", "runs", "offset", "length_ms", "late_ms"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kit.cli.eeg_convert import convert
-from kit.eeg.formats import READ, WRITTEN
+from kit.eeg.formats import READ, RECORDED, WRITTEN
 from tests.eeg.formats.recordings import p2_packet
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -169,7 +169,7 @@ def test_a_file_that_is_none_leaves_what_was_there(
         (("missing.p2", "out.csv"), 69, "cannot read 'missing.p2': no such file or directory"),
         ((".", "out.csv"), 69, "cannot read '.': is a directory"),
         (("rec.p2", "no/such/out.csv"), 69, "cannot write 'no/such/out.csv': no such file or directory"),
-        (("rec.p2", "out.edf"), 2, "nothing says which format 'out.edf' is to have"),
+        (("rec.p2", "out.doc"), 2, "nothing says which format 'out.doc' is to have"),
         (("rec.p2", "-"), 2, "nothing says which format '-' is to have"),
         (("rec.p2", "/dev/full", "--to", "csv"), 69, "cannot write '/dev/full': no space left on device"),
     ],
@@ -235,4 +235,35 @@ def test_the_options_offer_every_format() -> None:
         option.name: option.type.choices for option in convert.params if hasattr(option.type, "choices")
     }
     assert tuple(choices["source_format"]) == READ
-    assert tuple(choices["target_format"]) == WRITTEN
+    assert tuple(choices["target_format"]) == (*WRITTEN, *RECORDED)
+
+
+@pytest.mark.parametrize("form", RECORDED)
+def test_a_recording_holds_the_packets_and_stats_finds_its_losses(
+    kit: Kit, recording: Path, form: str
+) -> None:
+    path, back = recording.with_suffix(f".{form}"), recording.with_name("back.raw")
+    done = kit("eeg", "convert", str(recording), str(path), "--units", "uv", "--uv-per-count", "0.25")
+    assert done.returncode == 0
+    assert f"kit: 5 skipped bytes are left out: {form} has no place for them\n" in done.stderr
+    done = kit("eeg", "convert", str(path), str(back))
+    assert (done.returncode, back.read_bytes()) == (0, RECORDING.replace(b"noise", b""))
+    report = json.loads(kit("eeg", "stats", "--json", str(path)).stdout)
+    assert (report["format"], report["packets"], report["lost"], report["rate_hz"]) == (form, 6, 3, None)
+    assert report["scale"] == {"uv_per_count": 0.25, "zero": 512, "origin": "given"}
+    text = kit("eeg", "convert", str(path), "-", "--to", "csv", "--units", "uv").stdout
+    assert text.splitlines()[1].split(",")[6] == "-128"
+
+
+def test_a_recording_in_parts_is_converted_whole_or_not_at_all(kit: Kit, tmp_path: Path) -> None:
+    text = tmp_path / "rec.ndjson"
+    done = kit("eeg", "record", str(text), "sim:speed=max,count=6000,fault=lost:at=3:burst=2700")
+    assert done.returncode == 0
+    done = kit("eeg", "convert", str(text), str(tmp_path / "out.edf"))
+    assert done.returncode == 0
+    assert {path.name for path in tmp_path.glob("*.edf")} == {"out.edf"}
+    done = kit("eeg", "convert", str(text), "/dev/full", "--to", "edf")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "kit: error: edf is written into a file, not into a pipe or a device\n",
+    )

@@ -11,6 +11,7 @@ from kit.cli.eeg_play import play
 from kit.cli.eeg_plot import plot
 from kit.cli.eeg_ports import ports
 from kit.cli.eeg_read import read
+from kit.cli.eeg_record import record
 from kit.cli.eeg_simulate import simulate
 from kit.cli.eeg_stats import stats
 from kit.cli.eeg_stream import stream
@@ -27,6 +28,7 @@ def eeg() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     read,
+    record,
     play,
     stats,
     convert,

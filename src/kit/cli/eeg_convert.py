@@ -10,7 +10,8 @@ from kit.cli.eeg_options import protocol_option, rate_option, start_option, unit
 from kit.cli.options import json_option
 from kit.core.output import Output
 
-_WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
+_TEXTS = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
+_RECORDED = ("edf", "bdf", "xdf")
 
 
 @click.command()
@@ -19,11 +20,14 @@ _WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
 @click.option(
     "--from",
     "source_format",
-    type=click.Choice([*_WRITTEN, "eegreader-json"]),
+    type=click.Choice([*_TEXTS, "eegreader-json", *_RECORDED]),
     help="The format of IN. [default: what its first bytes tell, or else its suffix]",
 )
 @click.option(
-    "--to", "target_format", type=click.Choice(_WRITTEN), help="The format of OUT. [default: by its suffix]"
+    "--to",
+    "target_format",
+    type=click.Choice([*_TEXTS, *_RECORDED]),
+    help="The format of OUT. [default: by its suffix]",
 )
 @units_options
 @protocol_option
@@ -34,7 +38,8 @@ def convert(output: Output, **wish: Any) -> None:
     """Convert a recording into another format.
 
     Every gap stays visible. Suffixes: .raw .bin .p2 .p3 (raw), .txt .eeg .log (eegreader), .csv, .tsv,
-    .ndjson, .jsonl. IN and OUT can be - for standard input and output. OUT is written whole or not at all.
+    .ndjson, .jsonl, .edf, .bdf, .xdf. IN and OUT can be - for standard input and output. OUT is written whole
+    or not at all.
     """
     from kit.cli.eeg_converting import Wish, convert_eeg
 

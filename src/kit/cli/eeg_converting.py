@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,25 +14,20 @@ from pathlib import Path
 from kit.cli.eeg_reading import scale_remark
 from kit.cli.eeg_sink import standard_output
 from kit.cli.endings import ended_by_sigterm
-from kit.cli.files import result_file
+from kit.cli.files import is_special, result_file
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 from kit.core.output import Output
 from kit.eeg.conversion import Conversion, Converted
 from kit.eeg.conversion import convert as convert_pieces
 from kit.eeg.dating import Dating
-from kit.eeg.formats import Units
+from kit.eeg.formats import RECORDED, Units
+from kit.eeg.recordings.making import SUFFIXES
+from kit.eeg.recordings.parts import Parts
 from kit.eeg.scale import Scale
 from kit.eeg.summary import summary
 
 _STANDARD = "-"
 _PIECE = 256 * 1024
-_FORMATS = {
-    **dict.fromkeys((".raw", ".bin", ".p2", ".p3"), "raw"),
-    **dict.fromkeys((".txt", ".eeg", ".log"), "eegreader"),
-    **dict.fromkeys((".ndjson", ".jsonl"), "ndjson"),
-    ".csv": "csv",
-    ".tsv": "tsv",
-}
 
 
 @dataclass(frozen=True)
@@ -59,17 +54,17 @@ def convert_eeg(wish: Wish, *, as_json: bool) -> None:
         dating=Dating(wish.start_us, wish.rate_hz),
         scale=wish.scale,
         units=wish.units,
-        presumed=_FORMATS.get(Path(wish.source).suffix.lower()),
+        presumed=SUFFIXES.get(Path(wish.source).suffix.lower()),
     )
     with ended_by_sigterm(), _opened(wish.source) as descriptor:
         _keep_apart(descriptor, wish)
-        with _target(wish.target) as write:
-            done = convert_pieces(conversion, wish.source, _pieces(descriptor, wish.source), write)
+        with _target(wish.target, conversion) as target:
+            done = convert_pieces(conversion, wish.source, _pieces(descriptor, wish.source), target)
     _tell(done, wish, as_json=as_json)
 
 
 def _target_format(wish: Wish) -> str:
-    found = wish.target_format or _FORMATS.get(Path(wish.target).suffix.lower())
+    found = wish.target_format or SUFFIXES.get(Path(wish.target).suffix.lower())
     if not found:
         raise UsageError(
             f"nothing says which format {wish.target!r} is to have",
@@ -125,7 +120,13 @@ def _keep_apart(descriptor: int, wish: Wish) -> None:
 
 
 @contextmanager
-def _target(path: str) -> Iterator[Callable[[bytes], object]]:
+def _target(path: str, conversion: Conversion) -> Iterator[Callable[[bytes], object] | Parts]:
+    if conversion.target in RECORDED:
+        if path == _STANDARD or is_special(Path(path)):
+            raise UsageError(f"{conversion.target} is written into a file, not into a pipe or a device")
+        with ExitStack() as files:
+            yield Parts(path, conversion, lambda name: files.enter_context(result_file(name)))
+        return
     if path == _STANDARD:
         yield standard_output().write
         return
@@ -139,7 +140,7 @@ def _tell(done: Converted, wish: Wish, *, as_json: bool) -> None:
         return
     remarks = [*summary(done.tally), *_left_out(done)]
     if wish.units == "uv":
-        remarks.append(scale_remark(wish.scale))
+        remarks.append(scale_remark(done.scale))
     for remark in remarks:
         Output().note(f"kit: {remark}")
 
@@ -166,5 +167,7 @@ def _record(done: Converted) -> dict[str, object]:
 def _left_out(done: Converted) -> Iterator[str]:
     if done.times_left_out:
         yield "raw bytes carry no times: those of the packets are left out"
+    if done.target in RECORDED and done.tally.skipped:
+        yield f"{done.tally.skipped:,} skipped bytes are left out: {done.target} has no place for them"
     if done.skipped_left_out:
         yield f"{done.skipped_left_out:,} skipped bytes are left out: {done.source} tells only how many"

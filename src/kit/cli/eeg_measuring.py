@@ -17,7 +17,7 @@ from kit.eeg.capture import Capture
 from kit.eeg.intake import RAW, Intake
 from kit.eeg.limits import Limit
 from kit.eeg.records import Chunk, Gone, Item
-from kit.eeg.scale import Scale
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.sources import Source, open_source
 from kit.eeg.stats.accelerated import measuring
 from kit.eeg.stats.diagnosis import diagnose
@@ -59,7 +59,7 @@ def measure_eeg(wish: Wish, output: Output) -> int:
         with output.live() as show:
             error = measurement.run(stop, show)
         if measurement.received:
-            _render(output, measurement.report(), wish)
+            _render(output, measurement.report(), measurement.scale)
         if error:
             raise error
         return stop.exit_status or _judged(measurement, source.name, wish)
@@ -83,6 +83,11 @@ class _Measurement:
         """How many bytes came."""
         return self._intake.received
 
+    @property
+    def scale(self) -> Scale:
+        """What microvolts are: as somebody said, or else as the file says."""
+        return preferred(self._wish.scale, self._intake.scale)
+
     def report(self) -> Report:
         """What is known so far."""
         return self._gathered().report(self._capture.tally.rate)
@@ -95,7 +100,7 @@ class _Measurement:
             for chunk in self._chunks(stop):
                 self._take(chunk)
                 if show and refresh.is_due(time.monotonic_ns()):
-                    show(view(self.report(), self._wish.scale))
+                    show(view(self.report(), self.scale))
         except KitError as failed:
             error = failed
         try:
@@ -142,17 +147,17 @@ class _Measurement:
         return self._statistics
 
 
-def _render(output: Output, report: Report, wish: Wish) -> None:
+def _render(output: Output, report: Report, scale: Scale) -> None:
     findings = diagnose(report)
     if output.as_json:
-        output.record(record(report, findings, wish.scale))
+        output.record(record(report, findings, scale))
         return
     for label, text in facts(report, bars=output.on_terminal):
         _paragraph(output, f"{label:<8}", text)
     if report.channels:
         output.line()
-        output.table(*channel_table(report, wish.scale))
-        for note in channel_notes(report, wish.scale):
+        output.table(*channel_table(report, scale))
+        for note in channel_notes(report, scale):
             _paragraph(output, "", note)
     _render_findings(output, findings)
 

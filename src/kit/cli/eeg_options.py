@@ -17,7 +17,10 @@ from kit.core.errors import UsageError
 if TYPE_CHECKING:
     from kit.eeg.scale import Scale
 
-FORMATS = ("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table")
+FORMATS = (
+    *("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table"),
+    *("edf", "bdf", "xdf"),
+)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FRACTION = re.compile(r"\d{1,7}(\.\d{1,9})?(/\d{1,7})?")

@@ -40,7 +40,7 @@ class Capture:
     ) -> None:
         self.tally = Tally(rate_hz)
         self._protocol = protocol
-        self._rate_hz = rate_hz
+        self.rate_hz = rate_hz
         self._decoder: Decoder = make_decoder(protocol)
         self._clock = ArrivalClock(baud)
         self._regular = Regular(rate_hz)
@@ -83,6 +83,10 @@ class Capture:
         length = span.count if isinstance(span, Skipped) else len(span.data)
         self._received = max(self._received, span.offset + length)
         return self._finished([*self._account(span, times)])
+
+    def missed(self, count: int, *, restarted: bool = False) -> list[Item]:
+        """So many packets are missing here, or the device began anew, as whoever kept the packets knows."""
+        return self._finished([*self._accountant.missed(count, restarted)]) if self._accountant else []
 
     def interrupt(self, gone: Gone) -> list[Item]:
         """The device went away: what was held, and that it did."""
@@ -134,7 +138,7 @@ class Capture:
         """An accountant for packets whose counters have this period; what the one before still held."""
         before = self._accountant
         items = before.settle() if before else []
-        self._accountant = Accountant(period, self._rate_hz, before.sequence if before else 0)
+        self._accountant = Accountant(period, self.rate_hz, before.sequence if before else 0)
         return items
 
     def _finished(self, items: list[Item]) -> list[Item]:

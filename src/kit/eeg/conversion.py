@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 from kit.core.errors import ProtocolError, Unavailable
 from kit.eeg.capture import Capture
@@ -13,7 +14,7 @@ from kit.eeg.formats import Units, make_writer
 from kit.eeg.formats.sniffing import HEAD, UNKNOWN, sniff
 from kit.eeg.intake import Intake
 from kit.eeg.records import Chunk, Item, Run, Skipped
-from kit.eeg.scale import Scale
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.summary import complaint
 from kit.eeg.tally import Tally
 
@@ -45,12 +46,26 @@ class Converted:
     source: str
     target: str
     tally: Tally
+    scale: Scale
     times_left_out: bool
     skipped_left_out: int
 
 
+class Target(Protocol):
+    """What takes a conversion's items."""
+
+    def begin(self, scale: Scale) -> None:
+        """Microvolts mean this; before the first items."""
+
+    def take(self, items: Sequence[Item]) -> None:
+        """More items."""
+
+    def end(self) -> None:
+        """There are no more."""
+
+
 def convert(
-    conversion: Conversion, name: str, pieces: Iterable[bytes], write: Callable[[bytes], object]
+    conversion: Conversion, name: str, pieces: Iterable[bytes], write: Callable[[bytes], object] | Target
 ) -> Converted:
     """Read the pieces of the file called `name`, write those of another.
 
@@ -67,7 +82,7 @@ def convert(
         raise ProtocolError(
             f"{name!r} is not an OpenEEG stream, nor a text that kit reads", hint="say --from FORMAT if it is"
         )
-    walk = _Walk(conversion, source, write)
+    walk = _Walk(conversion, source, Writing(conversion, write) if callable(write) else write)
     walk.go(filter(None, chain([head], pieces)))
     error = complaint(walk.capture.tally, name, walk.intake.received)
     if error:
@@ -77,6 +92,7 @@ def convert(
         source,
         conversion.target,
         walk.capture.tally,
+        walk.scale,
         times_left_out=to_raw and walk.had_times,
         skipped_left_out=walk.uncopied if to_raw else 0,
     )
@@ -96,22 +112,20 @@ def _head(pieces: Iterator[bytes]) -> bytes:
 class _Walk:
     """One conversion, from the first piece to the last."""
 
-    def __init__(self, conversion: Conversion, source: str, write: Callable[[bytes], object]) -> None:
+    def __init__(self, conversion: Conversion, source: str, target: Target) -> None:
         self.capture = Capture(conversion.protocol, rate_hz=conversion.dating.rate_hz)
         self.intake = Intake(self.capture, source, conversion.scale)
         self.had_times = False
         self.uncopied = 0
-        self._write = write
-        self._writer = make_writer(
-            conversion.target, dating=conversion.dating, scale=conversion.scale, units=conversion.units
-        )
+        self.scale = conversion.scale
+        self._target = target
+        self._begun = False
 
     def go(self, pieces: Iterable[bytes]) -> None:
-        self._write(self._writer.head())
         for piece in pieces:
             self._take(self.intake.feed(Chunk(piece)))
         self._take(self.intake.end("end"))
-        self._write(self._writer.tail())
+        self._target.end()
 
     def _take(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -119,4 +133,32 @@ class _Walk:
                 self.uncopied += item.uncopied
             elif isinstance(item, Run):
                 self.had_times = self.had_times or bool(item.times and item.times.wall_us)
+        if not items:
+            return
+        if not self._begun:
+            self._begun = True
+            self.scale = preferred(self.scale, self.intake.scale)
+            self._target.begin(self.scale)
+        self._target.take(items)
+
+
+class Writing:
+    """A target that is a text or raw bytes."""
+
+    def __init__(self, conversion: Conversion, write: Callable[[bytes], object]) -> None:
+        self._conversion = conversion
+        self._write = write
+
+    def begin(self, scale: Scale) -> None:
+        """The head."""
+        wish = self._conversion
+        self._writer = make_writer(wish.target, dating=wish.dating, scale=scale, units=wish.units)
+        self._write(self._writer.head())
+
+    def take(self, items: Sequence[Item]) -> None:
+        """The items' lines."""
         self._write(self._writer.render(items))
+
+    def end(self) -> None:
+        """The tail."""
+        self._write(self._writer.tail())

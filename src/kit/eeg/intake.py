@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kit.eeg import formats
 from kit.eeg.capture import Capture
-from kit.eeg.formats.interface import Reader, Reading
+from kit.eeg.formats.interface import Missed, Reader, Reading
 from kit.eeg.formats.sniffing import UNKNOWN
 from kit.eeg.records import Chunk, Gone, Item
 from kit.eeg.scale import Scale
@@ -29,6 +29,11 @@ class Intake:
         self._head = b""
         if form:
             self._choose(form)
+
+    @property
+    def scale(self) -> Scale | None:
+        """What a count means by the file itself; None where the format does not say, or not yet."""
+        return getattr(self._reader, "scale", None)
 
     def feed(self, *chunks: Chunk) -> list[Item]:
         """The items that a read completes, or several reads in turn."""
@@ -69,13 +74,16 @@ class Intake:
 
     def _choose(self, form: str) -> None:
         if form != RAW:
-            self._reader = formats.make_reader(form, scale=self._scale)
+            rate_hz = self.capture.rate_hz
+            self._reader = formats.make_reader(form, scale=self._scale, rate_hz=rate_hz)
 
     def _accept(self, readings: Sequence[Reading]) -> list[Item]:
         items: list[Item] = []
         for span, times in readings:
             if isinstance(span, Gone):
                 items += self.capture.interrupt(span)
+            elif isinstance(span, Missed):
+                items += self.capture.missed(span.count, restarted=span.restarted)
             else:
                 items += self.capture.accept(span, times)
         return items

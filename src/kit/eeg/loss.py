@@ -65,6 +65,7 @@ class Accountant:
         self._successors = bytes((value + 1) % period for value in range(256))
         self._recent: deque[Run] = deque(maxlen=_KEPT_RUNS)
         self._held: deque[_Piece | Skipped] = deque()
+        self._told: Meaning | None = None  # what is known of the gap before the next packet
 
     @property
     def holds(self) -> bool:
@@ -80,6 +81,10 @@ class Accountant:
         self, stretch: Stretch, arrivals_us: Sequence[int] | None = None, times: Times | None = None
     ) -> list[_Out]:
         """What the packets mean, as far as it can be told; `times` go into the runs."""
+        if self._told and stretch.data:
+            meaning, self._told = self._told, None
+            over = self._step(meaning, stretch.counters[0], stretch.offset)
+            return [*over, *self.account(stretch, arrivals_us, times)]
         if arrivals_us is None and not self._held:
             plain = self._plainly(stretch, times)
             if plain:
@@ -113,6 +118,14 @@ class Accountant:
             return [skipped]
         self._held.append(skipped)
         return []
+
+    def missed(self, count: int, restarted: bool) -> list[_Out]:
+        """So many packets are missing behind what came, whatever the counter says; what was held."""
+        out = self.settle()
+        if self._counter is not None:
+            before = self._told.lost if self._told else 0
+            self._told = Meaning(before + count, restarted=restarted)
+        return out
 
     def interrupted(self) -> None:
         """The device was away: the time tells what was lost in between, if there are times."""

@@ -19,7 +19,7 @@ from kit.eeg.intake import RAW, Intake
 from kit.eeg.limits import Limit
 from kit.eeg.passing import Passing
 from kit.eeg.records import Chunk, Ended, Gone, Item, Packet, Run, Times
-from kit.eeg.scale import Scale
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.signals import Signals
 from kit.eeg.sources import Source, open_source
 from kit.eeg.tally import Tally
@@ -73,7 +73,7 @@ class Stream(Subscribing):
         together_s: float = TOGETHER_S,
     ) -> None:
         super().__init__()
-        self.scale = Scale()
+        self.given_scale = Scale()
         self.dating = dating
         self.head = b""
         self.received = 0
@@ -99,6 +99,11 @@ class Stream(Subscribing):
     def live(self) -> bool:
         """Do the packets arrive now, so that they have times of their own?"""
         return self._source.live
+
+    @property
+    def scale(self) -> Scale:
+        """What a count means: as whoever opened it says, or else as the file tells, once that is read."""
+        return preferred(self.given_scale, self._intake.scale)
 
     @property
     def waiting_for(self) -> str | None:
@@ -275,7 +280,7 @@ def open(  # noqa: PLR0913 - all but one by name, each with a default
     opened = open_source(source, baud=baud, reconnect=reconnect)
     intake = Intake(capture, RAW if opened.live else form, scale)
     stream = Stream(opened, intake, limit, dating, together_s)
-    stream.scale = scale or stream.scale
+    stream.given_scale = scale or stream.given_scale
     return stream
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.core.errors import ProtocolError
-from kit.eeg.formats import READ, make_reader
+from kit.eeg.formats import READ, RECORDED, make_reader
 from kit.eeg.formats.lines import LINE_LIMIT
 from kit.eeg.records import Stretch
 from tests.eeg.formats.recordings import outcome, readings
 
-TEXTS = [name for name in READ if name != "raw"]
+TEXTS = [name for name in READ if name not in ("raw", *RECORDED)]
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -55,7 +55,7 @@ def test_any_bytes_have_a_format_or_none(head: bytes) -> None:
 
 
 def test_a_format_that_is_none_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="no format 'edf' to write"):
-        make_writer("edf", dating=Dating(), scale=Scale())
-    with pytest.raises(UsageError, match="no format 'edf' to read"):
-        make_reader("edf")
+    with pytest.raises(UsageError, match="no format 'midi' to write"):
+        make_writer("midi", dating=Dating(), scale=Scale())
+    with pytest.raises(UsageError, match="no format 'midi' to read"):
+        make_reader("midi")

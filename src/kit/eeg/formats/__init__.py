@@ -5,20 +5,23 @@ eegreader  the C tool's lines, and (reading only) eegreader-json, what it prints
 csv, tsv   a header and a line a packet
 ndjson     an object a line, for every event
 table      for a person
+edf, bdf   files of samples, read here and written by `kit.eeg.recordings`; so is xdf
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal
 
 from kit.core.errors import UsageError
-from kit.eeg.dating import Dating
+from kit.eeg.dating import NOMINAL_RATE_HZ, Dating
 from kit.eeg.formats.interface import Reader, Writer
 from kit.eeg.formats.sniffing import sniff as sniff
 from kit.eeg.scale import Scale
 
 WRITTEN = ("eegreader", "csv", "tsv", "ndjson", "raw", "table")
-READ = (*WRITTEN, "eegreader-json")
+RECORDED = ("edf", "bdf", "xdf")
+READ = (*WRITTEN, "eegreader-json", *RECORDED)
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 Units = Literal["adc", "uv"]
@@ -52,8 +55,17 @@ def make_writer(
     raise UsageError(f"no format {name!r} to write", hint=f"formats: {', '.join(WRITTEN)}")
 
 
-def make_reader(name: str, *, scale: Scale | None = None, protocol: str = "auto") -> Reader:
-    """A reader of that format; `scale` is what microvolts mean in it, `protocol` what raw bytes are."""
+def make_reader(
+    name: str,
+    *,
+    scale: Scale | None = None,
+    protocol: str = "auto",
+    rate_hz: Fraction = NOMINAL_RATE_HZ,
+) -> Reader:
+    """A reader of that format; `scale` is what microvolts mean in it, `protocol` what raw bytes are.
+
+    `rate_hz` is the rate that files of samples have to have.
+    """
     scale = scale or Scale()
     if name in _SEPARATORS:
         from kit.eeg.formats.separated_reader import SeparatedReader
@@ -79,4 +91,16 @@ def make_reader(name: str, *, scale: Scale | None = None, protocol: str = "auto"
         from kit.eeg.formats.raw import RawReader
 
         return RawReader(protocol)
+    if name in RECORDED:
+        return _recording_reader(name, rate_hz)
     raise UsageError(f"no format {name!r} to read", hint=f"formats: {', '.join(READ)}")
+
+
+def _recording_reader(name: str, rate_hz: Fraction) -> Reader:
+    if name == "xdf":
+        from kit.eeg.recordings.xdf_reader import XdfReader
+
+        return XdfReader(rate_hz)
+    from kit.eeg.recordings.edf_reader import EdfReader
+
+    return EdfReader("edf" if name == "edf" else "bdf", rate_hz)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from kit.eeg.records import Gone, Item, Skipped, Stretch, Times
 
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """So many packets are missing here, as the format says itself, or the device began anew here."""
+
+    count: int
+    restarted: bool = False
+
+
 # A stretch with its packets' times, or None where the format has none; or what stood between packets.
-Reading = tuple[Stretch | Skipped | Gone, Times | None]
+Reading = tuple[Stretch | Skipped | Gone | Missed, Times | None]
 
 
 class Writer(Protocol):

@@ -1,0 +1,40 @@
+"""kit eeg record: a recording that survives a kill, a full disk and an unplugged device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit.cli.eeg_options import capture_options
+from kit.cli.eeg_recording_options import header_options, split_option
+from kit.cli.options import json_option
+from kit.core.output import Output
+
+if TYPE_CHECKING:
+    from kit.cli.eeg_capturing import CaptureWish
+
+_WRITTEN = ("edf", "bdf", "xdf", "csv", "tsv", "ndjson", "eegreader", "raw")
+
+
+@click.command()
+@click.argument("target", metavar="OUT")
+@capture_options
+@click.option(
+    "--to", "target_format", type=click.Choice(_WRITTEN), help="The format of OUT. [default: by its suffix]"
+)
+@click.option("--raw", is_flag=True, help="Keep the bytes, and when they came, in files beside OUT.")
+@split_option
+@click.option("--force", is_flag=True, help="Overwrite OUT, and its parts.")
+@header_options
+@json_option
+def record(output: Output, capture: CaptureWish, target: str, **wish: Any) -> int:
+    """Record SOURCE into the file OUT.
+
+    Nothing that is older than a second gets lost, whatever ends the recording. Suffixes: .edf, .bdf, .xdf,
+    .csv, .tsv, .ndjson, .txt, .raw. Lost packets are filled in and marked where the format has no gaps.
+    Without SOURCE it is what is piped in, or else the serial port that a board is on.
+    """
+    from kit.cli.eeg_recording import record_eeg
+
+    return record_eeg(capture, target, output, **wish)
