@@ -1,13 +1,14 @@
 # zsh -f capture.zsh SCRIPT LINE: print what zsh would offer at the end of LINE, one a line.
 #
 # zsh completes only at a prompt on a terminal, so zpty gives it one; compadd, in which every completion ends,
-# is made to tell what it was given.
+# is made to tell what it was given. $KIT_COMPINIT is a file in which one run leaves for the next what compinit
+# found, which takes it half a second.
 zmodload zsh/zpty
 
 setup=$(cat <<'SETUP'
 PROMPT=
 autoload -Uz compinit
-compinit -u -D
+compinit -u -d "$KIT_COMPINIT"
 source "$KIT_COMPLETION"
 bindkey '^M' undefined
 bindkey '^J' undefined

@@ -66,8 +66,14 @@ def _fish(line: str) -> set[str]:
 
 
 @pytest.fixture(params=[_bash, _zsh, _fish], ids=["bash", "zsh", "fish"])
-def shell(request: pytest.FixtureRequest, home: Path) -> Shell:
+def shell(
+    request: pytest.FixtureRequest,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Shell:
     """Ask a shell what it would offer at the end of a line; no agent runs in this home."""
+    monkeypatch.setenv("KIT_COMPINIT", str(tmp_path_factory.getbasetemp() / "compinit"))
     shell: Shell = request.param
     return shell
 

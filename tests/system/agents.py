@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,31 @@ def running_agent(directory: Path, *options: str) -> Iterator[Agent]:
         if alive(agent.pid):
             agent.kit("stop")
         await_end(agent.pid)
+
+
+class Lender:
+    """One agent for tests that leave it as they found it, or do not mind: without keys, and unlocked.
+
+    Where one was stopped, locked or killed, the next test gets another.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._agents = contextlib.ExitStack()
+        self._agent: Agent | None = None
+
+    @contextlib.contextmanager
+    def lend(self, directory: Path) -> Iterator[Agent]:
+        """The agent, whose commands run in this directory."""
+        if not self._agent:
+            self._agent = self._agents.enter_context(running_agent(self._directory))
+        yield replace(self._agent, directory=directory)
+        if not alive(self._agent.pid) or self._agent.kit("remove", "--all").returncode:
+            self.end()
+
+    def end(self) -> None:
+        self._agents.close()
+        self._agent = None
 
 
 def await_end(pid: int) -> None:

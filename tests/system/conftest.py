@@ -1,14 +1,31 @@
-"""Fixtures of several modules: kitchens in which recipes are carried out."""
+"""Fixtures of several modules: an agent to borrow, kitchens in which recipes are carried out."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.system import probe_servers
+from tests.system.agents import Agent, Lender
 from tests.system.kitchen import Kitchen, kitchen
+
+
+@pytest.fixture(scope="module")
+def _lender() -> Iterator[Lender]:
+    with tempfile.TemporaryDirectory(prefix="kit-", dir="/tmp") as directory:
+        lender = Lender(Path(directory))
+        yield lender
+        lender.end()
+
+
+@pytest.fixture
+def lent(_lender: Lender, home: Path) -> Iterator[Agent]:
+    """An agent without keys that others had before; its commands run in a home of this test's own."""
+    with _lender.lend(home) as agent:
+        yield agent
 
 
 @pytest.fixture

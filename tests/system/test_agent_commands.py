@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,9 +31,8 @@ from tests.system.agents import KIT, Agent, alive, await_end, running_agent
 
 
 @pytest.fixture
-def agent(home: Path) -> Iterator[Agent]:
-    with running_agent(home) as running:
-        yield running
+def agent(lent: Agent) -> Agent:
+    return lent
 
 
 def key_file(directory: Path, name: str, passphrase: bytes = b"") -> Path:

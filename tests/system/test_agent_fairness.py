@@ -20,8 +20,8 @@ from tests.system.signers import CONTENT, RSA_PSS_SHA256, Signers
 CLIENTS = 8
 # Of the time of one RSA-4096 signature. Three are the aim, which the benchmark measures on a quiet machine.
 _P99_LIMIT = 10
-_SOAK_S, _SETTLE_S = 20.0, 4.0
-# A leak of 64 bytes an operation would be 10 MiB by then.
+_SETTLE_S, _SOAK_SIGNATURES = 3.0, 30_000
+# Each of two workers would have grown by more than that if a signature left 150 bytes behind.
 _GROWTH_KIB = 2 * 1024
 
 
@@ -51,11 +51,14 @@ def test_a_flood_of_rsa_does_not_starve_ecdsa(agent: Running) -> None:
         client.generate("slow", "rsa-4096", ("tls-server",))
         client.generate("quick", "p-256", ("tls-server",))
         alone_s = _alone_s(client, "slow")
+        workers = sum(process.role == "worker" for process in client.status().processes)
     with Signers(agent.socket_path, ["slow"] * CLIENTS + ["quick"]) as clients:
         clients.rate(4)
     assert clients.errors == []
     assert len(clients.seconds["slow"]) > 100
-    assert _percentile(clients.seconds["quick"], 0.99) < _P99_LIMIT * alone_s
+    # What one takes while others want the machine, too: so many are worked on in the time that each waits.
+    busy_s = _percentile(clients.seconds["slow"], 0.5) * workers / CLIENTS
+    assert _percentile(clients.seconds["quick"], 0.99) < _P99_LIMIT * max(alone_s, busy_s)
 
 
 def _own_kib(pid: int) -> int:
@@ -92,12 +95,13 @@ def test_at_full_rate_no_process_grows(agent: Running) -> None:
         clients.rate(_SETTLE_S)
         processes = family(agent.socket_path)
         before = {name: _own_kib(pid) for name, pid in processes.named.items()}
-        rate = clients.rate(_SOAK_S - _SETTLE_S)
+        last = clients.count + _SOAK_SIGNATURES
+        while clients.count < last:
+            assert clients.rate() > 100
         after = {name: _own_kib(pid) for name, pid in processes.named.items()}
         ended.set()
         passing.join(20)
     assert (clients.errors, failures) == ([], [])
-    assert rate > 100
     assert family(agent.socket_path) == processes
     grown = {name: after[name] - size for name, size in before.items()}
     assert max(grown.values()) < _GROWTH_KIB, grown

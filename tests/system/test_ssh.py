@@ -14,16 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.peers import find, needs
-from tests.system.agents import Agent, running_agent
+from tests.system.agents import Agent
 
 TYPES = {"rsa": ["-t", "rsa", "-b", "2048"], "ecdsa": ["-t", "ecdsa"], "ed25519": ["-t", "ed25519"]}
 
 
 @pytest.fixture
-def agent(home: Path) -> Iterator[Agent]:
+def agent(lent: Agent) -> Agent:
     needs("ssh-add", "ssh-keygen")
-    with running_agent(home) as running:
-        yield running
+    return lent
 
 
 def keygen(directory: Path, name: str, *options: str) -> Path:
