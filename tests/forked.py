@@ -24,7 +24,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 KIT = str(Path(sys.executable).parent / "kit")
 _MESSAGE_LIMIT = 2**17
@@ -41,9 +41,10 @@ def run(
     timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """Run `kit` with these arguments to its end."""
-    if _read_at_the_start(env) != _read_at_the_start(os.environ):
+    server = _server()
+    if _read_at_the_start(env) != server.began_with:
         return _started(arguments, env, cwd, stdin, timeout)
-    child = _Child(_server()[0], arguments, env, str(cwd or Path.cwd()))
+    child = _Child(server.connection, arguments, env, str(cwd or Path.cwd()))
     try:
         out, err = child.communicate((stdin or "").encode(), timeout)
     except TimeoutError:
@@ -75,21 +76,29 @@ def _read_at_the_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(_AT_THE_START)}
 
 
+class _Server(NamedTuple):
+    """What forks, and ends with the connection to it."""
+
+    connection: socket.socket
+    process: subprocess.Popen[bytes]
+    began_with: dict[str, str]
+
+
 @cache
-def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The connection to the server, which ends with it."""
+def _server() -> _Server:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
-        return ours, subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    return _Server(ours, process, _read_at_the_start(os.environ))
 
 
 def end() -> None:
     """End the server, if there is one."""
     if _server.cache_info().currsize:
-        connection, process = _server()
-        connection.close()
-        process.wait(10)
+        server = _server()
+        server.connection.close()
+        server.process.wait(10)
         _server.cache_clear()
 
 

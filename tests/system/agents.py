@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -93,8 +94,8 @@ class Lender:
     Where one was stopped, locked or killed, the next test gets another.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._directory, self._options = directory, options
         self._agents = contextlib.ExitStack()
         self._agent: Agent | None = None
 
@@ -102,7 +103,7 @@ class Lender:
     def lend(self, directory: Path) -> Iterator[Agent]:
         """The agent, whose commands run in this directory."""
         if not self._agent:
-            self._agent = self._agents.enter_context(running_agent(self._directory))
+            self._agent = self._agents.enter_context(running_agent(self._directory, *self._options))
         yield replace(self._agent, directory=directory)
         if not alive(self._agent.pid) or self._agent.kit("remove", "--all").returncode:
             self.end()
@@ -110,6 +111,17 @@ class Lender:
     def end(self) -> None:
         self._agents.close()
         self._agent = None
+
+
+@contextlib.contextmanager
+def lending(*options: str) -> Iterator[Lender]:
+    """A lender of agents with these options, in a directory of its own, which "{}" in an option names."""
+    with tempfile.TemporaryDirectory(prefix="kit-", dir="/tmp") as directory:
+        lender = Lender(Path(directory), *(option.format(directory) for option in options))
+        try:
+            yield lender
+        finally:
+            lender.end()
 
 
 def await_end(pid: int) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.system import probe_servers
-from tests.system.agents import Agent, Lender
+from tests.system.agents import Agent, Lender, lending
 from tests.system.kitchen import Kitchen, kitchen
 
 
 @pytest.fixture(scope="module")
 def _lender() -> Iterator[Lender]:
-    with tempfile.TemporaryDirectory(prefix="kit-", dir="/tmp") as directory:
-        lender = Lender(Path(directory))
+    with lending() as lender:
         yield lender
-        lender.end()
 
 
 @pytest.fixture

@@ -25,9 +25,8 @@ NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 
 
 @pytest.fixture
-def agent(home: Path) -> Iterator[Agent]:
-    with running_agent(home) as running:
-        yield running
+def agent(lent: Agent) -> Agent:
+    return lent
 
 
 @pytest.fixture

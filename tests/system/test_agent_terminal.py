@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.agents import KIT, Agent, running_agent
+from tests.system.agents import KIT, Agent
 from tests.system.terminal import Terminal, at_terminal
 from tests.system.test_agent_commands import key_file
 
 
 @pytest.fixture
-def agent(home: Path) -> Iterator[Agent]:
-    with running_agent(home) as running:
-        yield running
+def agent(lent: Agent) -> Agent:
+    return lent
 
 
 def add(agent: Agent) -> list[str]:

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from tests import forked
 from tests.agent import samples
-from tests.system.agents import KIT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 DAY = datetime.timedelta(days=1)
@@ -87,17 +87,8 @@ class Place:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [KIT, "agent", *arguments]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        check=False,
-        **options,
-    )
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return forked.run(["agent", *arguments], env=os.environ)
 
 
 @pytest.fixture
@@ -344,6 +335,7 @@ def test_the_rules_for_owners_are_those_of_the_configured_user(place: Place) -> 
 _AS_NOBODY = """
 import os, sys
 import kit.agent.config.checking
+import kit.cli.agent
 from kit.cli.main import root
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
