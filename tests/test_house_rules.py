@@ -193,8 +193,6 @@ PURE = (
     "kit.eeg.viewing.frame",
     "kit.eeg.viewing.glyphs",
     "kit.eeg.viewing.drawing",
-    "kit.eeg.viewing.filtering",
-    "kit.eeg.viewing.frame",
     "kit.eeg.viewing.graphs",
     "kit.eeg.viewing.history",
     "kit.eeg.viewing.images",
@@ -205,7 +203,6 @@ PURE = (
     "kit.eeg.viewing.paint",
     "kit.eeg.viewing.panels",
     "kit.eeg.viewing.lines",
-    "kit.eeg.viewing.looking",
     "kit.eeg.viewing.picture",
     "kit.eeg.viewing.raster",
     "kit.eeg.viewing.ring",
@@ -231,6 +228,7 @@ PURE = (
     "kit.tls.pages",
     "kit.tls.target",
     "kit.tls.verdict",
+    "kit.eeg.viewing.words",
 )
 IMPURE = {"os", "time", "socket", "threading", "random", "secrets", "subprocess", "select", "selectors"}
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc"}
