@@ -92,7 +92,7 @@ _kit_value() {
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
         --name | --round-time | --rounds | --subject | --timeout | -t) ;;
-        --baud | --begin | --duration | --end | --fail-above | --gain | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
+        --baud | --begin | --duration | --end | --fail-above | --fps | --gain | --high-pass | --low-pass | --notch | --seconds | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
     esac
 }
@@ -133,7 +133,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="calibrate convert doctor play plot ports read record simulate stats stream" ;;
+        eeg) word="calibrate convert doctor play plot ports read record simulate stats stream view" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -191,6 +191,10 @@ _kit() {
             ;;
         "eeg stats")
             options="--from --protocol --baud --rate --duration --uv-per-count --zero --fail-above --json" word=source
+            ;;
+        "eeg view")
+            options="--channels --seconds --gain --units --high-pass --notch --low-pass --sweep --scroll --fps --ascii"
+            options+=" --blocks --from --duration --reconnect --protocol --baud --rate --uv-per-count --zero" word=source
             ;;
         "eeg stream")
             options="--from --duration --reconnect --protocol --baud --rate --uv-per-count --zero --name --units --lan"

@@ -90,6 +90,7 @@ complete -c kit -n '__kit_is eeg' -a record -d 'Record into a file that survives
 complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
 complete -c kit -n '__kit_is eeg' -a stats -d 'Say what was lost and why'
 complete -c kit -n '__kit_is eeg' -a stream -d 'Stream to LSL, as EEG and as Markers'
+complete -c kit -n '__kit_is eeg' -a view -d 'Show the signals as they come'
 
 complete -c kit -n '__kit_is tls' -a bench -d 'Compare handshakes with keys in an agent and in the server'
 complete -c kit -n '__kit_is tls' -a probe -d 'Try TLS 1.2 and 1.3 with RSA and ECDSA'
@@ -162,19 +163,19 @@ complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands fo
 set -l formats eegreader csv tsv ndjson raw table
 set -l all $formats eegreader-json edf bdf xdf
 set -l recorded edf bdf xdf csv tsv ndjson eegreader raw
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l protocol -x -a 'auto p2 p3' \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l baud -x -d 'The speed of the serial line'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view'" -l rate -x -d 'Packets a second'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg plot' 'eeg read'" -l start -x -d 'When the first packet was sent'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -l zero -x -d 'The count of no voltage'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream'" -l duration -x \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream' 'eeg view'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -a '(__kit_ports)' -d 'Serial port'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -a '(__kit_ports)' -d 'Serial port'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -a '(__fish_complete_path (commandline -ct))'
 
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l peak-to-peak -x -d 'The size of the signal'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l frequency -x -d 'Look for it there'
@@ -193,7 +194,7 @@ complete -c kit -n "__kit_takes 'eeg doctor'" -l repair -d 'Mend a recording'
 complete -c kit -n "__kit_takes 'eeg ports'" -l all -d 'Show ports without hardware, too'
 complete -c kit -n "__kit_takes 'eeg read'" -s f -l format -x -a "$formats" -d 'What to print'
 complete -c kit -n "__kit_takes 'eeg read'" -s n -l count -x -d 'End after so many packets'
-complete -c kit -n "__kit_takes 'eeg read' 'eeg record' 'eeg stream'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg read' 'eeg record' 'eeg stream' 'eeg view'" -l reconnect -d 'Wait for a device that goes away'
 complete -c kit -n "__kit_takes 'eeg record'" -l to -x -a "$recorded" -d 'The format of OUT'
 complete -c kit -n "__kit_takes 'eeg record'" -l raw -d 'Keep the bytes and their times beside OUT'
 complete -c kit -n "__kit_takes 'eeg record'" -l split -x -d 'Begin another part after this time'
@@ -240,6 +241,18 @@ complete -c kit -n "__kit_takes 'tls serve'" -l port -x -d 'The port to listen o
 complete -c kit -n "__kit_takes 'tls serve'" -l mode -x -a 'echo https smtp' -d 'What to speak'
 complete -c kit -n "__kit_takes 'tls serve'" -l count -x -d 'End after so many handshakes'
 complete -c kit -n "__kit_takes 'eeg stream'" -l from -x -a "auto $all" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg view'" -l from -x -a "auto $all" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg view'" -l channels -x -a all -d 'Which ones, as in 1,2'
+complete -c kit -n "__kit_takes 'eeg view'" -l seconds -x -d 'How much time is in the picture'
+complete -c kit -n "__kit_takes 'eeg view'" -l gain -x -d 'What half a lane stands for'
+complete -c kit -n "__kit_takes 'eeg view'" -l high-pass -x -d 'A filter against what is slower'
+complete -c kit -n "__kit_takes 'eeg view'" -l notch -x -a '50 60' -d 'A filter against hum'
+complete -c kit -n "__kit_takes 'eeg view'" -l low-pass -x -d 'A filter against what is quicker'
+complete -c kit -n "__kit_takes 'eeg view'" -l sweep -d 'Write over the old picture'
+complete -c kit -n "__kit_takes 'eeg view'" -l scroll -d 'Move the picture to the left'
+complete -c kit -n "__kit_takes 'eeg view'" -l fps -x -d 'Pictures a second'
+complete -c kit -n "__kit_takes 'eeg view'" -l ascii -d 'Draw with any terminal'\''s characters'
+complete -c kit -n "__kit_takes 'eeg view'" -l blocks -d 'Draw with blocks'
 complete -c kit -n "__kit_takes 'eeg stream'" -l name -x -d 'What the stream is called'
 complete -c kit -n "__kit_takes 'eeg stream'" -l lan -d 'Let the network read it'
 complete -c kit -n "__kit_takes 'eeg plot'" -F

@@ -232,6 +232,7 @@ _kit_eeg() {
         'simulate:be an EEG board'
         'stats:say what was lost and why'
         'stream:stream to LSL, as EEG and as Markers'
+        'view:show the signals as they come'
     )
 
     _arguments -C $help '1: :->command' '*:: :->rest' && return
@@ -320,6 +321,23 @@ _kit_eeg() {
                 '--reconnect[wait for a device that goes away]' \
                 '--name[what the stream is called]:name' \
                 '--lan[let the network read it]' \
+                '1:source:_kit_sources'
+            ;;
+        view)
+            _arguments $help $protocol $baud $rate $duration $units \
+                "--from[the format of the input]:format:(auto $all)" \
+                '--reconnect[wait for a device that goes away]' \
+                '--channels[which ones]:list:(all)' \
+                '--seconds[how much time is in the picture]:seconds' \
+                '--gain[what half a lane stands for]:number' \
+                '--high-pass[a filter against what is slower]:hertz' \
+                '--notch[a filter against hum]:hertz:(50 60)' \
+                '--low-pass[a filter against what is quicker]:hertz' \
+                '(--scroll)--sweep[write over the old picture]' \
+                '(--sweep)--scroll[move the picture to the left]' \
+                '--fps[pictures a second]:number' \
+                '(--blocks)--ascii[draw with any terminal'\''s characters]' \
+                '(--ascii)--blocks[draw with blocks]' \
                 '1:source:_kit_sources'
             ;;
     esac

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import select
@@ -28,6 +29,7 @@ class Terminal:
         self._master = master
         self.process = process
         self.seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def wait_for(self, text: str) -> None:
         """Read until this text has appeared since the last wait."""
@@ -59,9 +61,20 @@ class Terminal:
     def echoes(self) -> bool:
         return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
 
+    def read_some(self) -> str:
+        """What comes within a moment."""
+        ready, _, _ = select.select([self._master], [], [], 0.1)
+        return self._read() if ready else ""
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, self._master)
+        os.close(nothing)
+
     def _read(self) -> str:
         with contextlib.suppress(OSError):  # EIO: the last holder of the other side is gone
-            return os.read(self._master, 4096).decode(errors="replace")
+            return self._decoder.decode(os.read(self._master, 4096))
         return ""
 
 

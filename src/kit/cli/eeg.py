@@ -15,6 +15,7 @@ from kit.cli.eeg_record import record
 from kit.cli.eeg_simulate import simulate
 from kit.cli.eeg_stats import stats
 from kit.cli.eeg_stream import stream
+from kit.cli.eeg_view import view
 
 
 @click.group()
@@ -28,6 +29,7 @@ def eeg() -> None:
 
 _COMMANDS: tuple[click.Command, ...] = (
     read,
+    view,
     record,
     play,
     stats,

@@ -25,6 +25,7 @@ FORMATS = (
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FRACTION = re.compile(r"\d{1,7}(\.\d{1,9})?(/\d{1,7})?")
 _SECONDS = re.compile(r"\d{1,30}(\.\d{1,9})?")
+_CHANNELS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
 _RATE_LIMIT_HZ = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -239,6 +240,30 @@ def place_options(function: _F) -> _F:
         "--stdout", "to_stdout", is_flag=True, help="Write to standard output, not to a pty."
     )
     return stdout(tcp_port(named(command)))  # type: ignore[return-value]
+
+
+def _channels(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...] | None:
+    if value == "all":
+        return None
+    found: set[int] = set()
+    for part in value.split(","):
+        match = _CHANNELS.fullmatch(part)
+        if not match or not 0 < int(match[1]) <= int(match[2] or match[1]):
+            raise click.BadParameter(f"{value!r} is no list of channels like 1,2 or 1-4")
+        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(found))
+
+
+def channels_option(default: str) -> Callable[[_F], _F]:
+    """--channels, handed to the command as `channels`, the numbers from 1 on, None for all of them."""
+    return click.option(
+        "--channels",
+        default=default,
+        show_default=True,
+        callback=_channels,
+        metavar="LIST",
+        help="Which ones, as in 1,2 or 1-4 or all.",
+    )
 
 
 def capture_options(function: _F) -> _F:

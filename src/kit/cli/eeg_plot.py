@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
 from kit.cli.eeg_options import (
     FORMATS,
+    channels_option,
     protocol_option,
     rate_option,
     scale_options,
@@ -17,19 +17,6 @@ from kit.cli.eeg_options import (
 from kit.cli.options import Seconds
 
 _SECONDS = Seconds(min=0)
-_CHANNELS = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
-
-
-def _channels(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, ...] | None:
-    if value == "all":
-        return None
-    found: set[int] = set()
-    for part in value.split(","):
-        match = _CHANNELS.fullmatch(part)
-        if not match or not 0 < int(match[1]) <= int(match[2] or match[1]):
-            raise click.BadParameter(f"{value!r} is no list of channels like 1,2 or 1-4")
-        found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return tuple(sorted(found))
 
 
 @click.command()
@@ -44,14 +31,7 @@ def _channels(_context: click.Context, _parameter: click.Parameter, value: str) 
     show_default=True,
     help="What to draw.",
 )
-@click.option(
-    "--channels",
-    default="all",
-    show_default=True,
-    callback=_channels,
-    metavar="LIST",
-    help="Which ones, as in 1,2 or 1-4.",
-)
+@channels_option("all")
 @click.option(
     "--begin",
     "begin_s",

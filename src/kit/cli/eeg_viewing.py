@@ -1,0 +1,271 @@
+"""kit eeg view: joins a capture, a scene and the terminal.
+
+The capture is read in a thread of its own; this one draws, and reads keys. Whoever has a capture already, as
+a recording has, shows it by `show`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
+from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.core.errors import KitError, UsageError
+from kit.core.output import Output
+from kit.eeg.feeding import Feeding
+from kit.eeg.notes import Watch
+from kit.eeg.reading import Stream
+from kit.eeg.viewing.filtering import FilterWish
+from kit.eeg.viewing.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
+from kit.eeg.viewing.keys import Action
+from kit.eeg.viewing.page import Page
+from kit.eeg.viewing.paint import Paint, depth_of
+from kit.eeg.viewing.scene import Scene
+from kit.eeg.viewing.settings import CHANNELS, Settings, Units
+from kit.eeg.viewing.stage import Stage
+from kit.eeg.viewing.terminal import Terminal, check, opened
+
+# Reads that are handed on together: shorter than a picture, so that it is as new as can be.
+TOGETHER_S = 0.03
+_HANGUP_STATUS = 129
+_SLOW_S = 5  # how long it is said that the terminal was
+_SAID_S = 5
+_ENDING_S = 2
+_WHOLE_S = 1  # how often all is drawn where others write, too
+
+OnRecord = Callable[[Scene], None]
+
+
+@dataclass(frozen=True)
+class ViewWish:
+    """How it is to be shown."""
+
+    channels: tuple[int, ...] | None
+    seconds: float
+    gain: float
+    units: Units
+    sweep: bool | None
+    filters: FilterWish
+    ascii: bool
+    blocks: bool
+    fps: float
+
+    def settings(self, environment: Mapping[str, str]) -> Settings:
+        """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""
+        return Settings(
+            shown=self._shown(),
+            reaches=(self.gain,) * CHANNELS,
+            units=self.units,
+            seconds=self.seconds,
+            sweep=bool(environment.get("SSH_CONNECTION")) if self.sweep is None else self.sweep,
+            filters=self.filters,
+        )
+
+    def _shown(self) -> tuple[bool, ...]:
+        channels = range(1, CHANNELS + 1)
+        if self.channels and self.channels[-1] > CHANNELS:
+            raise UsageError(f"there is no channel {self.channels[-1]}", hint=f"there are 1 to {CHANNELS}")
+        return tuple(self.channels is None or number in self.channels for number in channels)
+
+    def glyphs(self, environment: Mapping[str, str]) -> Glyphs:
+        """The Linux console has no braille in its font."""
+        if self.ascii:
+            return ASCII
+        return BLOCKS if self.blocks or environment.get("TERM") == "linux" else BRAILLE
+
+
+def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
+    """Show a capture until a person has seen enough; the exit status."""
+    check(os.environ, sys.stdout.isatty(), wish.ascii)
+    with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
+        stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
+        feeding = Feeding(stream, [stage])
+        feeding.start()
+        if not show(feeding, stage, wish, stop, Watch(stream.name, capture.baud), output):
+            return _HANGUP_STATUS
+        tell(stream, output)
+        return stop.exit_status
+
+
+def show(
+    feeding: Feeding,
+    stage: Stage,
+    wish: ViewWish,
+    stop: StopSignal,
+    watch: Watch,
+    output: Output,
+    on_record: OnRecord | None = None,
+) -> bool:
+    """Draw what is fed until a person quits, the time is over, or a signal comes; then the feeding has ended.
+
+    Raises what ended it. False: the terminal has gone.
+    """
+    with opened() as terminal:
+        showing = _Showing(feeding, stage, terminal, wish, watch, on_record)
+        try:
+            showing.run(stop)
+            lines = showing.last()
+        finally:
+            terminal.leave()
+            feeding.stop()
+            error = showing.error or _ended(feeding)
+        for line in lines if not terminal.gone else ():
+            output.line(line)
+    if error and not terminal.gone:
+        raise error
+    return not terminal.gone
+
+
+class _Showing:
+    """The loop of pictures."""
+
+    def __init__(
+        self,
+        feeding: Feeding,
+        stage: Stage,
+        terminal: Terminal,
+        wish: ViewWish,
+        watch: Watch,
+        on_record: OnRecord | None,
+    ) -> None:
+        self.error: KitError | None = None
+        self._feeding = feeding
+        self._stage = stage
+        self._terminal = terminal
+        self._wish = wish
+        self._notices = _Notices(feeding.stream, watch)
+        self._on_record = on_record
+        self._page = self._new_page()
+        self._quit = False
+        self._seen: object = None  # what the picture on the screen depends on
+        self._touched = 0
+        # What is piped in comes from a program that may write to this terminal, too.
+        self._is_shared = not os.isatty(0)
+
+    def run(self, stop: StopSignal) -> None:
+        """Until the end."""
+        due_s = whole_s = time.monotonic()
+        while not (self._quit or stop.number or self._terminal.gone):
+            if self._terminal.attend():
+                self._page = self._new_page()
+                self._touched += 1
+            for key in self._terminal.typed():
+                self._press(key)
+            if self._is_shared and due_s > whole_s + _WHOLE_S:
+                self._page.fresh()
+                self._touched += 1
+                whole_s = due_s
+            self._draw()
+            self._look_for_the_end()
+            due_s = max(due_s + 1 / self._wish.fps, time.monotonic())
+            self._terminal.wait(due_s)
+
+    def last(self) -> list[str]:
+        """The picture as it was at the end."""
+        with self._stage as scene:
+            scene.settings, scene.notice = scene.settings.without_help(), None
+            return self._page.lines(scene.frame(traces=False), scene.segments)
+
+    def _new_page(self) -> Page:
+        environment = os.environ
+        return Page(*self._terminal.size, self._wish.glyphs(environment), Paint(depth_of(environment)))
+
+    def _press(self, key: str) -> None:
+        self._touched += 1
+        if key == "refresh":
+            self._page.fresh()
+            return
+        with self._stage as scene:
+            action = scene.press(key)
+            if action and action.kind == "record":
+                self._record(scene)
+        if action:
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        if action.kind == "quit":
+            self._quit = True
+        elif action.kind == "mark":
+            self._feeding.mark(action.text, action.time_us)
+
+    def _record(self, scene: Scene) -> None:
+        if self._on_record:
+            self._on_record(scene)
+        else:
+            self._notices.say("'kit eeg record' records", time.monotonic() + _SAID_S)
+
+    def _draw(self) -> None:
+        """A picture, if there is something new, and the one before is with the terminal."""
+        now_s = time.monotonic()
+        with self._stage as scene:
+            notice = self._notices.text(now_s, bool(scene.channels))
+            seen = (self._stage.changes, self._touched, notice)
+            if seen == self._seen or not self._terminal.entered:
+                return
+            if self._terminal.busy:
+                self._notices.left_out(now_s)
+                return
+            scene.shown(self._terminal.sent_ns)
+            scene.notice = notice
+            text = self._page.draw(scene.frame(traces=False), scene.segments)
+        self._seen = seen
+        if text:
+            self._terminal.write(text)
+
+    def _look_for_the_end(self) -> None:
+        """A picture stays until a person has seen it, if there is one, and unless its end was wished for."""
+        if self.error or self._feeding.running:
+            return
+        self.error = _ended(self._feeding)
+        with self._stage as scene:
+            if self.error:
+                self._notices.say(str(self.error))
+            self._quit = self._quit or not scene.channels or scene.ended_as_wished
+
+
+class _Notices:
+    """What else a person should know, in the status line."""
+
+    def __init__(self, stream: Stream, watch: Watch) -> None:
+        self._stream = stream
+        self._watch = watch
+        self._said: str | None = None
+        self._said_until_s = inf
+        self._left_out = 0
+        self._slow_until_s = 0.0
+
+    def say(self, text: str, until_s: float = inf) -> None:
+        """From now on, or until then."""
+        self._said, self._said_until_s = text, until_s
+
+    def left_out(self, now_s: float) -> None:
+        """A picture was not drawn."""
+        self._left_out += 1
+        self._slow_until_s = now_s + _SLOW_S
+
+    def text(self, now_s: float, is_fed: bool) -> str | None:
+        """What is to be said now."""
+        stream = self._stream
+        if stream.live and not is_fed and not stream.waiting_for:
+            remark = self._watch.look(int(now_s * 1_000_000), stream.received)
+            if remark:
+                self.say(remark)
+        if stream.waiting_for:
+            return f"waiting: {stream.waiting_for}"
+        if now_s < self._slow_until_s:
+            return f"the terminal is slow: {self._left_out} pictures left out"
+        return self._said if now_s < self._said_until_s else None
+
+
+def _ended(feeding: Feeding) -> KitError | None:
+    """Its error, once it has ended."""
+    try:
+        feeding.join(_ENDING_S)
+    except KitError as error:
+        return error
+    return None
