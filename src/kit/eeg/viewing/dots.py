@@ -41,12 +41,10 @@ class Heights:
         self._scale = self._last / (2 * reach)
 
     def between(self, low: float, high: float) -> int:
-        top = int((self._reach - high) * self._scale + 0.5)
-        bottom = int((self._reach - low) * self._scale + 0.5)
-        last = self._last
-        top = 0 if high > self._reach else min(top, last)
-        bottom = last if low < -self._reach else max(0, min(bottom, last))
-        return (1 << bottom + 1) - (1 << top)
+        reach, last = self._reach, self._last
+        top = 0 if high >= reach else last if high <= -reach else int((reach - high) * self._scale + 0.5)
+        bottom = last if low <= -reach else 0 if low >= reach else int((reach - low) * self._scale + 0.5)
+        return (2 << bottom) - (1 << top)
 
 
 def trace(stretches: Sequence[Stretch], grid: Grid, first: int, last: int, heights: Heights) -> list[int]:
@@ -63,11 +61,11 @@ def _dense(dots: list[int], stretch: Stretch, grid: Grid, first: int, heights: H
     """Each column has samples: from its lowest to its highest, the last one of the column before included."""
     at, values = stretch
     begin, end = max(grid.column(at), first), min(grid.column(at + len(values) - 1) + 1, first + len(dots))
-    low = grid.begin(begin) - at
+    low, window, columns, between = grid.begin(begin) - at, grid.window, grid.columns, heights.between
     for column in range(begin, end):
-        high = grid.begin(column + 1) - at
+        high = -(-(column + 1) * window // columns) - at  # as `begin`, in a place that is passed often
         piece = values[low - 1 if low > 0 else 0 : high]
-        dots[column - first] |= heights.between(min(piece), max(piece))
+        dots[column - first] |= between(min(piece), max(piece))
         low = high
 
 

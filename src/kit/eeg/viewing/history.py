@@ -50,6 +50,7 @@ class History:
         self._shift: int | None = None  # from sequence number to position
         self._open: Gap | None = None  # a gap of unknown length, until the next block
         self._gaps: list[Span] = []
+        self._found: tuple[object, list[tuple[int, int]]] = (None, [])
         self._flags: list[Flag] = []
         self._buttons = Buttons()
 
@@ -84,7 +85,13 @@ class History:
         return self._gaps[begin : bisect_left(self._gaps, last, key=lambda gap: gap.first)]
 
     def stretches(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The positions without the gaps in them."""
+        """The positions without the gaps in them; asked for by each channel, and found once."""
+        key = (first, last, self.end, self.revision)
+        if key != self._found[0]:
+            self._found = (key, self._stretches(first, last))
+        return self._found[1]
+
+    def _stretches(self, first: int, last: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for gap in self.gaps(first, last):
             if gap.first > first:

@@ -7,6 +7,7 @@ newest sample at its right edge.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kit.eeg.viewing.frame import Part, Tick
 from kit.eeg.viewing.history import History
@@ -80,6 +81,7 @@ def _ticks(first: int, end: int, left: int, every_s: float, rate_hz: float) -> I
         number += 1
 
 
+@lru_cache(maxsize=1024)
 def clock(seconds: float, exactly_s: float = 1) -> str:
     """Minutes and seconds, hours if there are any, as many decimals as tell ticks apart."""
     decimals = 2 if exactly_s < 0.1 else 1 if exactly_s < 1 else 0

@@ -107,12 +107,23 @@ class Page:
         else:
             moved = 0
         spans = list(_spans([x for x, column in enumerate(columns) if column is not old[x]]))
-        if moved:
+        if moved and spans == [(spans[0][0], len(columns))]:
+            first = spans.pop()[0]
+            between = f"\x1b[{moved}P\x1b[{GUTTER + first + 1}G"
+            yield from self._written_cells(GUTTER + 1, columns[first:], between)
+        elif moved:
             for row in range(2, self._lanes.rows + 2):
                 yield f"\x1b[{row};{GUTTER + 1}H\x1b[{moved}P"
         for first, last in spans:
-            for row, (colour, cells) in enumerate(self._cells(columns[first:last]), 2):
-                yield f"\x1b[{row};{GUTTER + first + 1}H{colour}{cells}"
+            yield from self._written_cells(GUTTER + first + 1, columns[first:last])
+
+    def _written_cells(self, place: int, columns: Sequence[Column], between: str = "") -> Iterator[str]:
+        """From a place in each row on; each leaves the colour of its lane to the next."""
+        before = ""
+        for row, (colour, cells) in enumerate(self._cells(columns), 2):
+            begin = "" if colour == before else colour
+            before = colour
+            yield f"\x1b[{row};{place}H{between}{begin}{cells}"
 
     def _cells(self, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
         """Each row's colour and cells."""
