@@ -85,7 +85,6 @@ def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
         feeding = Feeding(stream, [stage])
-        feeding.start()
         if not show(feeding, stage, wish, stop, Watch(stream.name, capture.baud), output):
             return _HANGUP_STATUS
         tell(stream, output)
@@ -101,12 +100,14 @@ def show(
     output: Output,
     on_record: OnRecord | None = None,
 ) -> bool:
-    """Draw what is fed until a person quits, the time is over, or a signal comes; then the feeding has ended.
+    """Start the feeding and draw until a person quits, the time is over or a signal comes; then it has ended.
 
-    Raises what ended it. False: the terminal has gone.
+    `on_record` is called for the key r, and says in `scene.recording` what became of it. Raises what ended
+    the feeding. False: the terminal has gone.
     """
     with opened() as terminal:
         showing = _Showing(feeding, stage, terminal, wish, watch, on_record)
+        feeding.start()
         try:
             showing.run(stop)
             lines = showing.last()
@@ -211,6 +212,7 @@ class _Showing:
                 self._notices.left_out(now_s)
                 return
             scene.shown(self._terminal.sent_ns)
+            scene.rescale(self._feeding.stream.scale)
             scene.notice = notice
             text = self._page.draw(scene.frame(traces=False), scene.segments)
         self._seen = seen

@@ -212,6 +212,18 @@ def test_units_change_and_the_picture_stays_as_large() -> None:
     assert scene.frame().traces[0].scale == "±200 counts"
 
 
+def test_the_scale_that_a_recording_tells_holds_if_no_other_one_was_asked_for() -> None:
+    told, given = Scale(0.25, 512, "calibrated"), Scale(1.0, 512, "given")
+    for asked, expected in ((Scale(), 25.0), (given, 100.0)):
+        scene = Scene(scale=asked, settings=Settings(filters=FilterWish(), seconds=1))
+        for batch in batches([run(0, [(612, 512)] * 300)]):
+            scene.take(batch)
+        before = scene.frame().key
+        scene.rescale(told)
+        assert set(samples(scene.frame()).values()) == {expected}
+        assert (scene.frame().key == before) == (asked == given)
+
+
 def test_filters_are_chosen_one_by_one_and_switched_together() -> None:
     scene = shown([run(0, ramp(600))], Settings(seconds=1))
     words = [word.text for word in scene.frame().status]

@@ -18,7 +18,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from kit.eeg.batch import Batch
-from kit.eeg.scale import Scale
+from kit.eeg.scale import Scale, preferred
 from kit.eeg.tally import Tally
 from kit.eeg.viewing import colours, looking
 from kit.eeg.viewing.filtering import Shown
@@ -71,6 +71,13 @@ class Scene:
     def close(self, reason: str) -> None:
         """Nothing more will come; the picture stays."""
         self._pulse.close(reason)
+
+    def rescale(self, told: Scale | None) -> None:
+        """A recording has told its own scale: it holds if no other one was asked for."""
+        scale = preferred(self._scale, told)
+        if scale != self._scale:
+            self._scale = scale
+            self._spectra = Spectra(self._history, scale)
 
     def press(self, key: str) -> Action | None:
         """A key (its character, or its name as in `keys`) changes the picture, or is an action."""
@@ -162,7 +169,14 @@ class Scene:
 
     def _key(self) -> object:
         settings, history = self.settings, self._history
-        choice = (settings.reaches, settings.units, settings.filters_now, self.window, self._sweeps)
+        choice = (
+            settings.reaches,
+            settings.units,
+            self._scale,
+            settings.filters_now,
+            self.window,
+            self._sweeps,
+        )
         return (*choice, history.revision)
 
     def _visible(self) -> list[int]:
@@ -174,7 +188,7 @@ class Scene:
 
     def _shown_now(self) -> Shown:
         settings = self.settings
-        wanted = (settings.units, settings.filters_now, self._history.revision)
+        wanted = (settings.units, self._scale, settings.filters_now, self._history.revision)
         if self._shown_as != wanted:
             self._shown_as = wanted
             factor = self._scale.uv_per_count if settings.units == "uv" else 1.0
@@ -244,6 +258,8 @@ class Scene:
         yield from self._pulse.words()
         yield Word(filter_words(settings.filters_now), "quiet")
         yield Word(f"{settings.seconds:g} s", "quiet")
+        if settings.units == "uv":
+            yield Word(f"{self._scale.uv_per_count:g} µV per count, {self._scale.origin}", "quiet")
         selected = settings.selected
         yield Word(f"+ -: {_ALL if selected is None else f'channel {selected}'}", "quiet")
 
