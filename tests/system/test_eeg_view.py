@@ -109,7 +109,7 @@ def test_the_end_of_what_is_piped_in_leaves_the_last_picture() -> None:
         assert person.screen.isascii()
         person.type("q")
         assert person.end() == 0
-        assert "paused, 2.0 s ago" in person.screen
+        assert "the input ended - paused, 2.0 s ago" in person.screen
 
 
 def test_it_steps_aside_for_the_shell_and_comes_back() -> None:

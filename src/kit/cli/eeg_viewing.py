@@ -169,7 +169,7 @@ class _Showing:
     def last(self) -> list[str]:
         """The picture as it was at the end."""
         with self._stage as scene:
-            scene.settings, scene.notice = scene.settings.without_help(), None
+            scene.settings, scene.notice, scene.left = scene.settings.without_help(), None, True
             return self._page.lines(scene.frame(traces=False), scene.segments)
 
     def _new_page(self) -> Page:

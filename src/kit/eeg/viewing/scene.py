@@ -40,7 +40,7 @@ class Scene:
     """The state of the view.
 
     `recording` and `notice` are for the status line, set from outside: where a recording goes to, and
-    whatever else a person should know.
+    whatever else a person should know. `left`: the picture stays where it is, and keys do nothing any more.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Scene:
         self.settings = settings or Settings()
         self.recording: str | None = None
         self.notice: str | None = None
+        self.left = False
         self._scale = scale or Scale()
         self._history = History(float(rate_hz), history_s)
         self.looking = Looking(self._history)
@@ -247,7 +248,7 @@ class Scene:
     def _status(self) -> Iterator[Word]:
         settings = self.settings
         if self._pulse.end:
-            yield Word(self._pulse.end, "warn")
+            yield Word(self._pulse.end if self.left else f"{self._pulse.end}: q quits", "warn")
         if self.looking.paused_at is not None:
             ago_s = (self._history.end - self.looking.end) / self._history.rate_hz
             yield Word(f"paused, {ago_s:.1f} s ago" if ago_s > 0 else "paused", "warn")

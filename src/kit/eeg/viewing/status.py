@@ -104,7 +104,7 @@ class Pulse:
     @property
     def end(self) -> str | None:
         """Why nothing more comes, if so."""
-        return f"{_ENDS.get(self.ended, self.ended)}: q quits" if self.ended else None
+        return _ENDS.get(self.ended, self.ended) if self.ended else None
 
 
 def filter_words(wish: FilterWish) -> str:
