@@ -50,7 +50,19 @@ def _interpreters() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """kit, built once for all interpreters."""
+    directory = tmp_path_factory.mktemp("wheel")
+    source = directory / "source"
+    shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"))
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory]
+    subprocess.run(command, check=True, timeout=120, capture_output=True, cwd=source)
+    (built,) = directory.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Callable[[str], str]:
     """Make a virtual environment with kit in it, once for each interpreter."""
 
     @cache
@@ -58,9 +70,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         directory = tmp_path_factory.mktemp("python")
         subprocess.run([path, "-m", "venv", directory], check=True, timeout=120, capture_output=True)
         inside = str(directory / "bin" / "python")
-        source = directory / "source"
-        shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(".*", "tests"))
-        command = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(source)]
+        command = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)]
         done = subprocess.run(command, timeout=600, capture_output=True, text=True, check=False)
         if done.returncode:
             missing(f"kit cannot be installed into {path}: {done.stderr}")
