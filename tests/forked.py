@@ -174,7 +174,8 @@ def _serve(requests: socket.socket) -> None:
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGINT):  # Ctrl-C is for the tests
+        signal.signal(number, lambda *_: None)
     replies: dict[int, socket.socket] = {}
     selector = selectors.DefaultSelector()
     for source in (requests.fileno(), woken):
@@ -225,6 +226,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """The command, to its end."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     os.closerange(3, 1024)
