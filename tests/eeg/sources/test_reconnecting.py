@@ -44,6 +44,7 @@ def test_a_device_that_comes_back_is_read_on_and_its_absence_is_said_once(link: 
         chunks = source.chunks()
         board.send(b"before")
         _until(chunks, b"before")
+        link.unlink()  # the pty's number is soon somebody else's
         board.unplug()
         gone = _until(chunks, Gone)[-1]
         assert isinstance(gone, Gone)
@@ -63,6 +64,7 @@ def test_a_device_may_go_more_than_once(link: Path) -> None:
     with contextlib.closing(open_source(str(link), reconnect=True)) as source:
         chunks = source.chunks()
         for _ in range(3):
+            link.unlink()
             board.unplug()
             _until(chunks, Gone)
             board = plug_in(link)
@@ -110,6 +112,7 @@ def test_a_device_that_is_in_use_when_it_comes_back_is_waited_for(link: Path) ->
     with contextlib.closing(open_source(str(link), reconnect=True)) as source:
         assert isinstance(source, Reconnecting)
         chunks = source.chunks()
+        link.unlink()
         board.unplug()
         _until(chunks, Gone)
         board = plug_in(link)
