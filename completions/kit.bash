@@ -92,6 +92,8 @@ _kit_value() {
         --servername) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
         --connections | -n | --count | --interval | --workers | --days | --dns | --host | --ip | --lifetime | --passphrase-fd | --port) ;;
         --name | --round-time | --rounds | --subject | --timeout | -t) ;;
+        --band | --baseline | --channel | --hysteresis | --refractory | --when | --window) ;;
+        --player | --run) COMPREPLY=($(compgen -c -- "$cur")) ;;
         --baud | --begin | --duration | --end | --fail-above | --fps | --gain | --high-pass | --low-pass | --notch | --seconds | --rate | --seed | --start | --tcp | --uv-per-count | --zero) ;;
         *) return 1 ;;
     esac
@@ -133,7 +135,7 @@ _kit() {
             word="add check-config csr generate handle list lock metrics open public recipe reload remove seal selfsign"
             word+=" smtpd start status stop top unlock"
             ;;
-        eeg) word="calibrate convert doctor play plot ports read record simulate stats stream view" ;;
+        eeg) word="calibrate convert doctor play plot ports read record simulate stats stream view watch" ;;
         tls) word="bench probe run serve" ;;
         "agent add") options="--allow --lifetime --passphrase-fd --socket -s --json" word= ;;
         "agent check-config") options="--json" word=file ;;
@@ -198,6 +200,11 @@ _kit() {
             ;;
         "eeg stream")
             options="--from --duration --reconnect --protocol --baud --rate --uv-per-count --zero --name --units --lan"
+            options+=" --json" word=source
+            ;;
+        "eeg watch")
+            options="--when --run --print --bell --tone --player --all --baseline --hysteresis --refractory --window"
+            options+=" --band --channel --from --protocol --baud --rate --uv-per-count --zero --duration --reconnect"
             options+=" --json" word=source
             ;;
         "tls bench") options="--tls --connections -n --rounds --round-time --json" word= ;;

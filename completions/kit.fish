@@ -91,6 +91,7 @@ complete -c kit -n '__kit_is eeg' -a simulate -d 'Be an EEG board'
 complete -c kit -n '__kit_is eeg' -a stats -d 'Say what was lost and why'
 complete -c kit -n '__kit_is eeg' -a stream -d 'Stream to LSL, as EEG and as Markers'
 complete -c kit -n '__kit_is eeg' -a view -d 'Show the signals as they come'
+complete -c kit -n '__kit_is eeg' -a watch -d 'Say when something happens'
 
 complete -c kit -n '__kit_is tls' -a bench -d 'Compare handshakes with keys in an agent and in the server'
 complete -c kit -n '__kit_is tls' -a probe -d 'Try TLS 1.2 and 1.3 with RSA and ECDSA'
@@ -108,7 +109,7 @@ set -l in_quotes "'"(string join "' '" -- $of_agent 'tls run' 'tls serve')"'"
 complete -c kit -n "__kit_takes $in_quotes" -s s -l socket -rF -d 'The socket of the agent'
 complete -c kit -n "__kit_takes 'agent add' 'agent check-config' 'agent generate' 'agent list' 'agent metrics' \
     'agent recipe' 'agent reload' 'agent smtpd' 'agent start' 'agent status' 'agent top' \
-    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' \
+    'eeg convert' 'eeg doctor' 'eeg play' 'eeg ports' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg watch' \
     'tls bench' 'tls probe' 'tls serve'" -l json -d 'Print one JSON object a line'
 complete -c kit -n "__kit_takes 'tls probe' 'tls run' 'tls serve'" -s t -l timeout -x -d 'How long one step may take'
 complete -c kit -n "__kit_takes 'agent add' 'agent generate' 'agent start'" -l allow -x \
@@ -163,19 +164,19 @@ complete -c kit -n "__kit_takes 'agent start'" -s c -l csh -d 'Print commands fo
 set -l formats eegreader csv tsv ndjson raw table
 set -l all $formats eegreader-json edf bdf xdf
 set -l recorded edf bdf xdf csv tsv ndjson eegreader raw
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l protocol -x -a 'auto p2 p3' \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l protocol -x -a 'auto p2 p3' \
     -d 'What the device speaks'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l baud -x -d 'The speed of the serial line'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view'" -l rate -x -d 'Packets a second'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l baud -x -d 'The speed of the serial line'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l rate -x -d 'Packets a second'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg plot' 'eeg read'" -l start -x -d 'When the first packet was sent'
 complete -c kit -n "__kit_takes 'eeg convert' 'eeg read' 'eeg stream' 'eeg view'" -l units -x -a 'adc uv' -d 'Counts or microvolts'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l uv-per-count -x -d 'Microvolts a count'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -l zero -x -d 'The count of no voltage'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view'" -l duration -x \
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l uv-per-count -x -d 'Microvolts a count'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg play' 'eeg plot' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l zero -x -d 'The count of no voltage'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg simulate' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -l duration -x \
     -d 'End after this time'
 complete -c kit -n "__kit_takes 'eeg read' 'eeg stats'" -l fail-above -x -d 'Fail if more was lost'
-complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -a '(__kit_ports)' -d 'Serial port'
-complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view'" -a '(__fish_complete_path (commandline -ct))'
+complete -c kit -n "__kit_takes 'eeg doctor' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -a '(__kit_ports)' -d 'Serial port'
+complete -c kit -n "__kit_takes 'eeg convert' 'eeg doctor' 'eeg play' 'eeg read' 'eeg record' 'eeg stats' 'eeg stream' 'eeg view' 'eeg watch'" -a '(__fish_complete_path (commandline -ct))'
 
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l peak-to-peak -x -d 'The size of the signal'
 complete -c kit -n "__kit_takes 'eeg calibrate'" -l frequency -x -d 'Look for it there'
@@ -194,7 +195,7 @@ complete -c kit -n "__kit_takes 'eeg doctor'" -l repair -d 'Mend a recording'
 complete -c kit -n "__kit_takes 'eeg ports'" -l all -d 'Show ports without hardware, too'
 complete -c kit -n "__kit_takes 'eeg read'" -s f -l format -x -a "$formats" -d 'What to print'
 complete -c kit -n "__kit_takes 'eeg read'" -s n -l count -x -d 'End after so many packets'
-complete -c kit -n "__kit_takes 'eeg read' 'eeg record' 'eeg stream' 'eeg view'" -l reconnect -d 'Wait for a device that goes away'
+complete -c kit -n "__kit_takes 'eeg read' 'eeg record' 'eeg stream' 'eeg view' 'eeg watch'" -l reconnect -d 'Wait for a device that goes away'
 complete -c kit -n "__kit_takes 'eeg record'" -l to -x -a "$recorded" -d 'The format of OUT'
 complete -c kit -n "__kit_takes 'eeg record'" -l raw -d 'Keep the bytes and their times beside OUT'
 complete -c kit -n "__kit_takes 'eeg record'" -l split -x -d 'Begin another part after this time'
@@ -219,7 +220,7 @@ complete -c kit -n "__kit_takes 'eeg simulate'" -l fault -x \
     -a 'flip garbage lost lost-bytes restart stall unplug' -d 'What goes wrong'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l truth -rF -d 'Write down what went wrong'
 complete -c kit -n "__kit_takes 'eeg play'" -l loop -d 'Begin anew at the end'
-complete -c kit -n "__kit_takes 'eeg play' 'eeg record' 'eeg stats'" -l from -x -a "auto $all" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg play' 'eeg record' 'eeg stats' 'eeg watch'" -l from -x -a "auto $all" -d 'The format of the input'
 
 complete -c kit -n "__kit_takes 'tls bench'" -l tls -x -a '1.2 1.3' -d 'The version'
 complete -c kit -n "__kit_takes 'tls bench'" -s n -l connections -x -d 'Clients at a time'
@@ -262,3 +263,16 @@ complete -c kit -n "__kit_takes 'eeg plot'" -l channels -x -a all -d 'Which ones
 complete -c kit -n "__kit_takes 'eeg plot'" -l begin -x -d 'Leave out what is before'
 complete -c kit -n "__kit_takes 'eeg plot'" -l end -x -d 'Leave out what is after'
 complete -c kit -n "__kit_takes 'eeg plot'" -l from -x -a "auto $all" -d 'The format of the input'
+complete -c kit -n "__kit_takes 'eeg watch'" -l when -x -d 'A condition'
+complete -c kit -n "__kit_takes 'eeg watch'" -l run -x -a '(__fish_complete_command)' -d 'Start a command'
+complete -c kit -n "__kit_takes 'eeg watch'" -l print -d 'Print what happens'
+complete -c kit -n "__kit_takes 'eeg watch'" -l bell -d 'Ring the bell of the terminal'
+complete -c kit -n "__kit_takes 'eeg watch'" -l tone -d 'Let a pitch follow the value'
+complete -c kit -n "__kit_takes 'eeg watch'" -l player -x -a '(__fish_complete_command)' -d 'What is given the sound'
+complete -c kit -n "__kit_takes 'eeg watch'" -l all -d 'Tell also of blinks, buttons, losses and artefacts'
+complete -c kit -n "__kit_takes 'eeg watch'" -l baseline -x -d 'Measure what percentiles are'
+complete -c kit -n "__kit_takes 'eeg watch'" -l hysteresis -x -d 'How far beyond its threshold a condition ends'
+complete -c kit -n "__kit_takes 'eeg watch'" -l refractory -x -d 'How long a condition does not begin again'
+complete -c kit -n "__kit_takes 'eeg watch'" -l window -x -d 'What the power of a band is of'
+complete -c kit -n "__kit_takes 'eeg watch'" -l band -x -d 'A band of your own, as mu=8-12'
+complete -c kit -n "__kit_takes 'eeg watch'" -l channel -x -a '1 2 3 4 5 6' -d 'What names without a number are of'

@@ -233,6 +233,7 @@ _kit_eeg() {
         'stats:say what was lost and why'
         'stream:stream to LSL, as EEG and as Markers'
         'view:show the signals as they come'
+        'watch:say when something happens'
     )
 
     _arguments -C $help '1: :->command' '*:: :->rest' && return
@@ -338,6 +339,25 @@ _kit_eeg() {
                 '--fps[pictures a second]:number' \
                 '(--blocks)--ascii[draw with any terminal'\''s characters]' \
                 '(--ascii)--blocks[draw with blocks]' \
+                '1:source:_kit_sources'
+            ;;
+        watch)
+            _arguments $help $protocol $baud $rate $duration $scale $json \
+                '*--when[a condition]:expression, as in alpha1 > 12 for 0.5s' \
+                '*--run[start a command]:command:_command_names' \
+                '--print[print what happens]' \
+                "--bell[ring the terminal's bell]" \
+                '--tone[let a pitch follow the value]' \
+                '--player[what is given the sound]:command:_command_names' \
+                '--all[tell also of blinks, buttons, losses and artefacts]' \
+                '--baseline[measure what percentiles are]:time, as in 60s' \
+                '--hysteresis[how far beyond its threshold a condition ends]:per cent' \
+                '--refractory[how long a condition does not begin again]:seconds' \
+                '--window[what the power of a band is of]:seconds' \
+                '*--band[a band of your own]:name=low-high' \
+                '--channel[what names without a number are of]:number:(1 2 3 4 5 6)' \
+                '--reconnect[wait for a device that goes away]' \
+                "--from[the format of the input]:format:(auto $all)" \
                 '1:source:_kit_sources'
             ;;
     esac

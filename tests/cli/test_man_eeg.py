@@ -17,9 +17,11 @@ from kit.eeg.doctor import findings, port_rules, stream_rules
 from kit.eeg.doctor.facts import Counters
 from kit.eeg.doctor.finding import Finding
 from kit.eeg.formats import READ, WRITTEN
+from kit.eeg.processing.bands import BANDS
 from kit.eeg.simulator import faults
 from kit.eeg.sources.ports import Port
 from kit.eeg.stats import diagnosis, loss_rules, other_rules
+from kit.eeg.watching import grammar, quantities, telling
 from tests.cli.test_man_pages import _section
 from tests.eeg.calibrating.calibrator import counts, sent, sine
 
@@ -110,6 +112,41 @@ def test_every_field_of_the_doctor_is_named(tmp_path: Path) -> None:
 def test_every_field_of_a_stream_is_named() -> None:
     fields = _fields(_output("stream", "--json", "sim:speed=max,count=300").splitlines()[0])
     assert _named("kit-eeg.1", "kit eeg stream") == fields
+
+
+def test_every_field_of_watching_is_named() -> None:
+    fields = {name for names in telling.FIELDS.values() for name in names} | {"event", "time_us", "sequence"}
+    assert _named("kit-eeg.1", "kit eeg watch") == fields | {"latency_ms"}
+
+
+def test_every_event_of_watching_is_explained() -> None:
+    section = _section("kit-eeg.1", "kit eeg watch")
+    named = {
+        name for line in re.findall(r"^\.It Qq (.*)$", section, re.MULTILINE) for name in line.split(" , ")
+    }
+    names = {name.removeprefix("Qq ") for name in named}
+    assert names == {
+        "on",
+        "off",
+        "blink",
+        "button",
+        "artefact",
+        "baseline",
+        "lost",
+        "restarted",
+        "away",
+        "back",
+    }
+
+
+def test_every_name_of_an_expression_is_explained() -> None:
+    section = _section("kit-eeg.1", "EXPRESSIONS")
+    named = set(re.findall(r"\bCm ([a-z_]+)", section))
+    assert named >= {*BANDS, *quantities.PLAIN, *quantities.FLAGS}
+    assert named >= {f"{prefix}alpha" for prefix in quantities.PREFIXES}
+    limits = f"at most {grammar.LENGTH_LIMIT} characters and is nested at most {grammar.DEPTH_LIMIT} deep"
+    assert limits in " ".join(section.split())
+    assert all(f'"{function}("' in section for function in quantities.FUNCTIONS)
 
 
 def test_every_field_of_ndjson_is_named(damaged: bytes) -> None:

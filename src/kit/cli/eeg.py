@@ -16,6 +16,7 @@ from kit.cli.eeg_simulate import simulate
 from kit.cli.eeg_stats import stats
 from kit.cli.eeg_stream import stream
 from kit.cli.eeg_view import view
+from kit.cli.eeg_watch import watch
 
 
 @click.group()
@@ -30,6 +31,7 @@ def eeg() -> None:
 _COMMANDS: tuple[click.Command, ...] = (
     read,
     view,
+    watch,
     record,
     play,
     stats,

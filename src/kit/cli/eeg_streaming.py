@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kit.cli.eeg_attending import Attendance
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
-from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.cli.eeg_endings import stopped_by_signals
 from kit.cli.eeg_reading import scale_remark
 from kit.core.output import Output
-from kit.eeg.feeding import Batch, Feeding
-from kit.eeg.notes import Watch
-from kit.eeg.reading import Stream
+from kit.eeg.feeding import Feeding
 from kit.eeg.streaming import Opened, OutletWish, make_outlet
 
 # Each batch is a message on the network; more of them cost more than they gain.
@@ -23,39 +22,9 @@ def stream_eeg(capture: CaptureWish, wish: OutletWish, output: Output) -> int:
         outlet = make_outlet(stream, wish, lambda opened: tell_opened(opened, output))
         if not stream.live:
             output.note(f"kit: {stream.name!r} has no times: its packets are sent as they are read")
-        Feeding(stream, [outlet, _Attendance(stream, capture, stop, output)]).run()
+        Feeding(stream, [outlet, Attendance(stream, capture.baud, stop, output)]).run()
         tell(stream, output)
         return stop.exit_status
-
-
-class _Attendance:
-    """Looks after a capture that nobody sees: the wish to stop, a device that is awaited or says nothing."""
-
-    def __init__(self, stream: Stream, capture: CaptureWish, stop: StopSignal, output: Output) -> None:
-        self._stream = stream
-        self._stop = stop
-        self._output = output
-        self._watch = Watch(stream.name, capture.baud)
-        self._waiting_for: str | None = None
-
-    def take(self, batch: Batch) -> None:
-        stream = self._stream
-        if self._stop.number:
-            stream.stop()
-        waiting_for = stream.waiting_for
-        if waiting_for != self._waiting_for:
-            self._say(f"waiting: {waiting_for}" if waiting_for else f"{stream.name!r} is there")
-            self._waiting_for = waiting_for
-        if stream.live and not waiting_for and not stream.tally.packets:
-            remark = self._watch.look(stream.now_us, stream.received)
-            if remark:
-                self._say(remark)
-
-    def close(self, reason: str) -> None:
-        pass
-
-    def _say(self, text: str) -> None:
-        self._output.note(f"kit: {text}")
 
 
 def tell_opened(opened: Opened, output: Output) -> None:

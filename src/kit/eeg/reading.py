@@ -158,7 +158,7 @@ class Stream(Subscribing):
             self.on_blink(_ignore, channel=channel)
         for channel in artefacts:
             self.on_artefact(_ignore, channel=channel)
-        return self._passing(self._watched(self.batches()))
+        return self._passing(events for _, events in self._watched())
 
     def run(self, *, strict: bool = False) -> Ended:
         """To the end, or to `stop`, with all callbacks; what it came to.
@@ -169,20 +169,25 @@ class Stream(Subscribing):
         from kit.eeg.watching.calling import Caller
 
         caller = Caller(self._error_handlers, strict=strict)
-        engine, signals = self._engine(float(self.dating.rate_hz), self.scale), Signals(self.dating)
-        for items in self.batches():
+        for items, events in self._watched():
             if self._packet_callbacks:
                 for sample in _samples_of(items, self.dating):
                     for callback in self._packet_callbacks:
                         caller.call(callback, sample)
-            for callback, event in self._calls(engine.take(signals.take(items))):
+            for callback, event in self._calls(events):
                 caller.call(callback, event)
         return self.tally.ended(self._stopped or "end")
 
-    def _watched(self, batches: Iterator[list[Item]]) -> Iterator[list[Event]]:
-        engine, signals = self._engine(float(self.dating.rate_hz), self.scale), Signals(self.dating)
-        for items in batches:
-            yield engine.take(signals.take(items))
+    def _watched(self) -> Iterator[tuple[list[Item], list[Event]]]:
+        """Each batch with its events."""
+        rate_hz, signals = float(self.dating.rate_hz), Signals(self.dating)
+        engine = self._engine(rate_hz, self.scale)  # what cannot be watched is told before anything is read
+        begun = False
+        for items in self.batches():
+            found = signals.take(items)
+            if found and not begun:  # the first bytes of a recording may tell its scale
+                engine, begun = self._engine(rate_hz, self.scale), True
+            yield items, engine.take(found)
 
     def _passing(self, batches: Iterator[Any]) -> Passing[Any]:
         return Passing(batches, self.stop, self._threads)

@@ -109,9 +109,9 @@ class Trigger:
         self._rested_us: int | None = None  # before this it does not begin again
 
     @property
-    def is_on(self) -> bool:
-        """Did it begin, and not end?"""
-        return self._on
+    def is_collecting(self) -> bool:
+        """Is its baseline not complete?"""
+        return bool(self._collected)
 
     def threshold(self, wanted: Percentile) -> float | None:
         """What the baseline made of a percentile, once it is there."""
@@ -152,13 +152,18 @@ class Trigger:
         self._on, self._rested_us = True, time_us + self._refractory_us
         return self._crossing(context, sequence, time_us, self._began_us)
 
+    def sides(self, context: Context) -> tuple[float | None, float | None]:
+        """A value and its threshold: the sides of the first comparison now."""
+        nodes = walk(self.condition.expression)
+        first = next((node for node in nodes if isinstance(node, Comparison)), None)
+        if first is None:
+            return None, None
+        left, right = first.left.value(context), first.right.value(context)
+        return (right, left) if isinstance(first.left, Percentile) else (left, right)
+
     def _crossing(self, context: Context, sequence: int, time_us: int, began_us: int) -> Crossing:
         condition = self.condition
-        nodes = walk(condition.expression)
-        first = next((node for node in nodes if isinstance(node, Comparison)), None)
-        left, right = (first.left, first.right) if first else (None, None)
-        if isinstance(left, Percentile):
-            left, right = right, left
+        value, threshold = self.sides(context)
         return Crossing(
             condition.text,
             self.number,
@@ -166,7 +171,7 @@ class Trigger:
             sequence,
             time_us,
             began_us,
-            left.value(context) if left else None,
-            right.value(context) if right else None,
+            value,
+            threshold,
             {quantity.name: context.value(quantity) for quantity in condition.quantities},
         )

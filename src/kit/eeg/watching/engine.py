@@ -51,7 +51,9 @@ class Engine:
             self._meter.watch_artefacts(channel)
         self._period_us = 1_000_000 / rate_hz
         self._step = max(round(STEP_S * rate_hz), 1)
-        triggers = [Trigger(one, at, self._step / rate_hz) for at, one in enumerate(wanted.conditions)]
+        triggers = self._triggers = [
+            Trigger(one, at, self._step / rate_hz) for at, one in enumerate(wanted.conditions)
+        ]
         self._instant = [trigger for trigger in triggers if trigger.condition.is_instant]
         self._steady = [trigger for trigger in triggers if not trigger.condition.is_instant]
         samples = [one.number for one in wanted.quantities if one.kind == "sample"]
@@ -61,6 +63,16 @@ class Engine:
         self._dirty: dict[int, tuple[Artefact, ...]] = dict.fromkeys(wanted.artefacts, ())
         self._away = False
         self._now = _Now(self._meter, scale or Scale())
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The conditions whose baseline is not complete."""
+        return [trigger.condition.text for trigger in self._triggers if trigger.is_collecting]
+
+    def level(self) -> tuple[float | None, float | None]:
+        """The two sides of the first condition's first comparison now."""
+        self._now.thresholds = self._triggers[0]
+        return self._triggers[0].sides(self._now)
 
     def take(self, signals: Sequence[Signal]) -> list[Event]:
         """What these signals bring; what came late was told of as lost, and stays so."""
@@ -94,7 +106,7 @@ class Engine:
         at = 0
         while at < len(block):
             end = min(at + self._until_step, len(block))
-            piece = _part(block, at, end)
+            piece = part(block, at, end)
             yield from self._buttons.take(piece)
             yield from self._take_piece(piece)
             self._until_step -= end - at
@@ -180,7 +192,8 @@ class _Now:
         return self.thresholds.threshold(percentile) if self.thresholds else None
 
 
-def _part(block: Block, first: int, last: int) -> Block:
+def part(block: Block, first: int, last: int) -> Block:
+    """Its packets `first` to before `last`."""
     if first == 0 and last == len(block):
         return block
     return Block(
