@@ -188,7 +188,7 @@ _kit() {
             options+=" --uv-per-count --zero --duration --reconnect --protocol --baud --rate --json" word=source
             ;;
         "eeg simulate")
-            options="--protocol --channels --rate --duration --count --seed --speed --mains --gain --stdout --tcp"
+            options="--protocol --channels --rate --duration --count --seed --speed --mains --gain --bursts --stdout --tcp"
             options+=" --link --fault --truth --json" word=
             ;;
         "eeg stats")

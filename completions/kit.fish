@@ -213,6 +213,7 @@ complete -c kit -n "__kit_takes 'eeg simulate'" -l seed -x -d 'Another signal, a
 complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l speed -x -a max -d 'Times real time'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l mains -x -a '50 60 0' -d 'Hum, in hertz'
 complete -c kit -n "__kit_takes 'eeg simulate'" -l gain -x -d 'Times the usual signal'
+complete -c kit -n "__kit_takes 'eeg simulate'" -l bursts -d 'Have alpha in bursts of known times'
 complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l stdout -d 'Write to standard output'
 complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l tcp -x -d 'Serve on a TCP port'
 complete -c kit -n "__kit_takes 'eeg play' 'eeg simulate'" -l link -rF -d 'Have a link to the pty'

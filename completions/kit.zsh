@@ -308,6 +308,7 @@ _kit_eeg() {
                 '--seed[another signal, and other chances]:number' \
                 '--mains[hum]:hertz:(50 60 0)' \
                 '--gain[times the usual signal]:factor' \
+                '--bursts[have alpha in bursts of known times]' \
                 '*--fault[what goes wrong]:fault:(flip garbage lost lost-bytes restart stall unplug)' \
                 '--truth[write down what went wrong]:file:_files'
             ;;

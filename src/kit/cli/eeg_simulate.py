@@ -50,9 +50,14 @@ def _gain(_context: click.Context, _parameter: click.Parameter, value: str) -> F
 @click.option(
     "--gain", default="1", show_default=True, callback=_gain, metavar="X", help="Times the usual signal."
 )
+@click.option("--bursts", is_flag=True, help="Have alpha in bursts, whose times are in the truth.")
 @place_options
 @click.option("--fault", "faults", multiple=True, callback=_faults, metavar="SPEC", help="See kit-eeg(1).")
-@click.option("--truth", metavar="FILE", help="Write down what was lost and damaged, as NDJSON.")
+@click.option(
+    "--truth",
+    metavar="FILE",
+    help="Write down what was lost and damaged, and what is in the signal, as NDJSON.",
+)
 @json_option
 def simulate(output: Output, place: Place, truth: str | None, **wishes: Any) -> None:
     """Be an EEG board, with the faults of a line.

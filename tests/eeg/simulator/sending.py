@@ -11,14 +11,17 @@ from kit.eeg.simulator.faults import parse
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.wish import Wish
 
+IN_THE_SIGNAL = ("blink", "press", "burst")
+
 
 @dataclass(frozen=True)
 class Sent:
-    """The bytes, the records of the faults, and the last record."""
+    """The bytes, the records of the faults, the last record, and those of what is in the signal."""
 
     data: bytes
     faults: tuple[Mapping[str, Any], ...]
     end: Mapping[str, Any]
+    happened: tuple[Mapping[str, Any], ...]
 
     def of(self, event: str) -> list[Mapping[str, Any]]:
         """The records of one kind of fault."""
@@ -36,4 +39,7 @@ def send(*specs: str, wish: Wish | None = None, count: int | None = 1000, block:
             simulation.ledger.sent(passage.data)
             out.append(passage.data)
     simulation.ledger.close()
-    return Sent(b"".join(out), tuple(truth[:-1]), truth[-1])
+    *records, end = truth
+    faults = tuple(record for record in records if record["event"] not in IN_THE_SIGNAL)
+    happened = tuple(record for record in records if record["event"] in IN_THE_SIGNAL)
+    return Sent(b"".join(out), faults, end, happened)

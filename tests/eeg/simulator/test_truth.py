@@ -14,8 +14,10 @@ from kit.eeg.records import Skipped, Stretch
 from kit.eeg.sending.passages import Sending
 from kit.eeg.simulator.faults import parse
 from kit.eeg.simulator.seen import lookalikes
+from kit.eeg.simulator.signal import PERIOD
 from kit.eeg.simulator.simulation import simulate
 from kit.eeg.simulator.wish import Wish
+from tests.eeg.simulator.sending import send
 
 
 def _send_some(taken: list[int], *specs: str, count: int = 60) -> tuple[bytes, list[Mapping[str, Any]]]:
@@ -118,3 +120,27 @@ def test_a_lookalike_is_what_the_protocol_calls_a_packet(
     layout: Any, data: bytes, counters: list[int]
 ) -> None:
     assert lookalikes(layout, data) == counters
+
+
+def test_what_is_in_the_signal_is_in_the_truth_whatever_becomes_of_its_packets() -> None:
+    wish = Wish(bursts=True)
+    clean = send(wish=wish, count=20_000)
+    assert {record["event"] for record in clean.happened} == {"blink", "press", "burst"}
+    assert clean.happened == send(wish=wish, count=20_000, block=7).happened
+    lost = send("lost:rate=0.5", wish=wish, count=20_000)
+    assert lost.happened == clean.happened
+    sequences = [record["sequence"] for record in clean.happened]
+    assert sequences == sorted(sequences)
+    assert sequences[-1] > PERIOD  # it goes on as it began
+
+
+def test_a_press_is_where_the_truth_says() -> None:
+    sent = send(count=20_000)
+    spans = p2.Decoder().scan(sent.data)
+    switches = [packet.buttons for span in spans if isinstance(span, Stretch) for packet in span.packets()]
+    pressed = {at for at, state in enumerate(switches) if state != 15}
+    expected = set()
+    for press in (record for record in sent.happened if record["event"] == "press"):
+        expected |= set(range(press["sequence"], min(press["sequence"] + press["count"], 20_000)))
+        assert switches[press["sequence"]] == 15 ^ 1 << (press["button"] - 1)
+    assert pressed == expected

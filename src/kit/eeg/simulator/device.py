@@ -10,7 +10,7 @@ from typing import Literal
 
 from kit.eeg import p2, p3
 from kit.eeg.records import Packet
-from kit.eeg.simulator.signal import BLOCK, BLOCKS, Signal
+from kit.eeg.simulator.signal import BLOCK, BLOCKS, Happening, Signal
 
 Protocol = Literal["p2", "p3"]
 # What the firmware of P3 calls itself on its auxiliary channel 0.
@@ -41,6 +41,10 @@ class Device:
             data[0::size] = counters
             data[1::size] = self._auxiliary(number, data[1::size])
         return bytes(data)
+
+    def happenings(self, slot: int, count: int) -> list[Happening]:
+        """What begins in the samples from `slot` on."""
+        return self._signal.happenings(slot, count)
 
     def counter(self, number: int) -> int:
         """What the packet numbered `number` carries as its counter."""

@@ -15,7 +15,7 @@ from kit.eeg.sending.passages import Passage, Sending, Unplugged
 from kit.eeg.simulator.device import Device
 from kit.eeg.simulator.faults import KINDS, Fault, Schedule
 from kit.eeg.simulator.seen import lookalikes
-from kit.eeg.simulator.signal import BLOCK
+from kit.eeg.simulator.signal import BLOCK, Happening
 from kit.eeg.simulator.truth import Ledger, Piece
 
 _S = 1_000_000_000
@@ -157,6 +157,8 @@ class Line:
         self._slot += round(pause_s * self._rate_hz)
 
     def _advance(self, packets: int) -> None:
+        for one in self._device.happenings(self._slot, packets):
+            self._ledger.tell(_told(one, self._sequence + one.slot - self._slot))
         self._sequence += packets
         self._slot += packets
         self._number += packets
@@ -189,6 +191,12 @@ class Line:
             yield Sending(ticked_ns, data[:early])
         if early < len(data):
             yield Sending(ticked_ns + tick_ns, data[early:])
+
+
+def _told(one: Happening, sequence: int) -> dict[str, Any]:
+    more = {"height": one.height, "button": one.button}
+    known = {name: value for name, value in more.items() if value is not None}
+    return {"event": one.kind, "sequence": sequence, "count": one.length, **known}
 
 
 _EFFECTS: Mapping[str, Callable[[Line, Fault, Draw], Iterator[Passage]]] = {

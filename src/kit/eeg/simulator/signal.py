@@ -30,6 +30,7 @@ _OCTAVES = 7
 _ALPHA_HZ, _THETA_HZ = 10, 6
 _BLINK_S = Fraction(3, 10)
 _PRESS_S = Fraction(1, 4)
+_BURST_S, _BURST = Fraction(5, 2), 32
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,20 @@ class _Event:
 
 
 @dataclass(frozen=True)
+class Happening:
+    """What a signal has in it on purpose: `kind` (blink, press or burst) from the sample `slot` on.
+
+    `height` is a blink's, in counts on the first channel; `button` is that of a press, from 1 on.
+    """
+
+    kind: str
+    slot: int
+    length: int
+    height: int | None = None
+    button: int | None = None
+
+
+@dataclass(frozen=True)
 class Block:
     """`BLOCK` samples: six channels each, and the switches."""
 
@@ -61,15 +76,21 @@ class Block:
 
 
 class Signal:
-    """The samples of a board at `rate_hz`; the same generator gives the same samples, everywhere."""
+    """The samples of a board at `rate_hz`; the same generator gives the same samples, everywhere.
 
-    def __init__(self, chance: Random, rate_hz: Fraction, mains_hz: int, gain: Fraction) -> None:
+    With `bursts`, alpha comes and goes at known times, instead of waxing and waning.
+    """
+
+    def __init__(
+        self, chance: Random, rate_hz: Fraction, mains_hz: int, gain: Fraction, *, bursts: bool = False
+    ) -> None:
         self._draw = chance.random
         self._rate_hz = rate_hz
         self._gain = gain
         self._voices = [self._sines(mains_hz, alpha, theta) for alpha, theta in ((24, 16), (44, 12))]
         self._blinks = list(self._spread(2, 6, _BLINK_S, self._draw_height))
         self._presses = list(self._spread(5, 12, _PRESS_S, self._draw_button))
+        self._bursts = list(self._spread(4, 7, _BURST_S, lambda: _BURST)) if bursts else None
         self._pink = [[0] * _OCTAVES for _ in self._voices]
         self._made: list[Block] = []
 
@@ -79,6 +100,19 @@ class Signal:
         while len(self._made) <= number:
             self._made.append(self._make(len(self._made) * BLOCK))
         return self._made[number]
+
+    def happenings(self, slot: int, count: int) -> list[Happening]:
+        """What begins within `count` samples from `slot` on."""
+        kinds = (("blink", self._blinks), ("press", self._presses), ("burst", self._bursts or ()))
+        found = []
+        for kind, events in kinds:
+            for event in events:
+                ahead = (event.first - slot) % PERIOD
+                if ahead < count:
+                    height = event.height if kind == "blink" else None
+                    button = event.height.bit_length() if kind == "press" else None
+                    found.append(Happening(kind, slot + ahead, event.length, height, button))
+        return sorted(found, key=lambda one: one.slot)
 
     def _make(self, first: int) -> Block:
         real = [
@@ -121,7 +155,17 @@ class Signal:
         return 1 << self._below(4)
 
     def _sung(self, voice: tuple[_Sine, ...], first: int) -> list[int]:
-        return [sum(values) for values in zip(*(_samples(sine, first) for sine in voice), strict=True)]
+        alpha, *others = voice
+        sung = self._in_bursts(alpha, first) if self._bursts is not None else _samples(alpha, first)
+        return [sum(values) for values in zip(sung, *(_samples(sine, first) for sine in others), strict=True)]
+
+    def _in_bursts(self, alpha: _Sine, first: int) -> list[int]:
+        height = [0] * BLOCK
+        for burst in self._bursts or ():
+            for at in range(max(burst.first, first), min(burst.first + burst.length, first + BLOCK)):
+                height[at - first] = burst.height
+        steady = _samples(_Sine(alpha.turns, alpha.phase, 1), first)
+        return [value * size for value, size in zip(steady, height, strict=True)]
 
     def _noise(self, octaves: list[int]) -> Iterator[int]:
         """Nearly 1/f: of values that change every 1, 2, 4 … samples, the sum (Voss)."""

@@ -26,7 +26,8 @@ def simulate(wish: Wish, write: Write | None = None) -> Simulation:
     """Switch the device on; `write` is given each record of the truth."""
     if wish.protocol == "p2" and wish.channels != 6:
         raise UsageError(f"P2 has six channels, not {wish.channels}", hint="--protocol p3 has 0, 2, 4 or 6")
-    signal = Signal(_chance(wish, "signal"), wish.rate_hz, wish.mains_hz, wish.gain)
+    chance = _chance(wish, "signal")
+    signal = Signal(chance, wish.rate_hz, wish.mains_hz, wish.gain, bursts=wish.bursts)
     device = Device(wish.protocol, wish.channels, signal)
     for fault in wish.faults:
         if fault.byte is not None and fault.byte >= device.layout.size:

@@ -59,6 +59,7 @@ _NAMES: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
     "speed": ("speed", "a number, or max", read_speed),
     "mains": ("mains_hz", "50, 60 or 0", lambda text: int(_one_of("50", "60", "0")(text))),
     "gain": ("gain", "a number from 0.001 to 1000", _number(_LEAST, Fraction(1000))),
+    "bursts": ("bursts", "0 or 1", lambda text: _one_of("0", "1")(text) == "1"),
 }
 
 

@@ -67,6 +67,11 @@ class Ledger:
         self._queue.append(piece)
         self._pass()
 
+    def tell(self, record: Mapping[str, Any]) -> None:
+        """What is in the signal, whatever becomes of its packets."""
+        if self._write:
+            self._write(record)
+
     def sent(self, data: bytes) -> None:
         """These bytes went out."""
         self._follow(data, len(data))

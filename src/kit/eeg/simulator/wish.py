@@ -23,6 +23,7 @@ class Wish:
     speed: Fraction | None = Fraction(1)
     mains_hz: int = 50
     gain: Fraction = Fraction(1)
+    bursts: bool = False
     faults: tuple[Fault, ...] = ()
 
     @property
