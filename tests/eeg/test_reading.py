@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -365,3 +367,12 @@ def test_more_than_the_allowed_share_is_too_much_and_the_share_itself_is_not() -
     error = too_much_lost(tally, 9)
     assert isinstance(error, NegativeAnswer)
     assert str(error) == "9.09 % of the packets were lost, where 9 % are allowed"
+
+
+def test_what_comes_through_a_pipe_is_not_recorded(tmp_path: Path) -> None:
+    file, fifo = tmp_path / "file", tmp_path / "fifo"
+    file.write_bytes(packets([0, 1]))
+    os.mkfifo(fifo)
+    for source, recorded in ((str(file), True), (str(fifo), False), ("sim:speed=max", True), ("sim:", False)):
+        with open_stream(source) as stream:
+            assert stream.recorded is recorded

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable
@@ -46,6 +48,23 @@ def test_a_pipe_from_read_is_watched(kit: Kit, kit_program: str) -> None:
         ["blink:", "true"],
         ["blink:", "ended"],
     ]
+
+
+def test_a_command_does_not_hold_up_a_pipe(kit_program: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    words = shlex.split(f"{kit_program} eeg simulate --stdout --speed max --count 5000")
+    watch = [kit_program, "eeg", "watch", "--refractory", "0", "--when", "ch1 > 20", "--run", f"cat {gate}"]
+    said = tmp_path / "said"  # the command, which goes on, would hold a pipe open
+    with (
+        said.open("wb") as out,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as simulator,
+    ):
+        done = subprocess.run(watch, stdin=simulator.stdout, stdout=out, stderr=out, timeout=60, check=False)
+    assert done.returncode == 0
+    assert re.search(r"\d+ events came while 'cat .*gate' ran, and did not start it", said.read_text())
+    with gate.open("w"):  # the command is there still
+        pass
 
 
 def test_each_event_of_a_recording_starts_the_command(kit: Kit, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def _actions(
         actions.append(
             Running(
                 [
-                    Command(line, _note(output), patient=not stream.live, stdout=stdout)
+                    Command(line, _note(output), patient=stream.recorded, stdout=stdout)
                     for line in wish.commands
                 ]
             )
@@ -137,13 +137,13 @@ def _sound(wish: WatchWish, conditions: Sequence[Condition], stream: Stream, out
     if not any(isinstance(node, Comparison) for node in walk(conditions[0].expression)):
         raise UsageError(f"{conditions[0].text!r} compares nothing that a tone could follow")
     if wish.player:
-        return Player(wish.player, _note(output), patient=not stream.live)
+        return Player(wish.player, _note(output), patient=stream.recorded)
     if sys.stdout.isatty():
         raise UsageError(
             "--tone would send sound to a terminal",
             hint="--player 'aplay -q -t raw -f S16_LE -r 16000' plays it",
         )
-    return Outlet(sys.stdout.fileno(), _note(output), patient=not stream.live)
+    return Outlet(sys.stdout.fileno(), _note(output), patient=stream.recorded)
 
 
 def _shower(stream: Stream, output: Output) -> Callable[[Event], None]:
@@ -154,16 +154,16 @@ def _shower(stream: Stream, output: Output) -> Callable[[Event], None]:
             late_us = time.time_ns() // 1000 - event.time_us
             output.record({**record(event), "latency_ms": late_us / 1000 if stream.live else None})
         else:
-            output.line(f"{_time(event.time_us, stream.live)}  {words(event)}")
+            output.line(f"{_time(event.time_us, stream)}  {words(event)}")
 
     return show
 
 
-def _time(time_us: int, live: bool) -> str:
-    """The hour of the day, or where there are no times the seconds since the begin."""
-    if live:
+def _time(time_us: int, stream: Stream) -> str:
+    """The hour of the day, or of a recording the seconds since its begin."""
+    if not stream.recorded and stream.tally.first_wall_us:
         return datetime.fromtimestamp(time_us / 1e6).strftime("%H:%M:%S.%f")[:-3]
-    return f"{time_us / 1e6:9.3f} s"
+    return f"{(time_us - (stream.tally.first_wall_us or 0)) / 1e6:9.3f} s"
 
 
 def _filtered(show: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -106,6 +106,11 @@ class Stream(Subscribing):
         return preferred(self.given_scale, self._intake.scale)
 
     @property
+    def recorded(self) -> bool:
+        """Does it wait for whoever reads it? A live source does not, nor does what comes through a pipe."""
+        return bool(getattr(self._source, "recorded", not self._source.live))
+
+    @property
     def waiting_for(self) -> str | None:
         """Why there is no device now, while a source that reconnects waits for one."""
         return getattr(self._source, "waiting_for", None)

@@ -31,6 +31,11 @@ class FileSource:
         self._descriptor = descriptor
         self._owned = owned
 
+    @property
+    def recorded(self) -> bool:
+        """Is it all there already? A pipe may be as live as what writes to it."""
+        return stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+
     def chunks(self) -> Iterator[Chunk | Gone]:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)

@@ -175,6 +175,7 @@ class Meter:
         """So many packets are missing; 0 is nobody knows how many."""
         self._losses.append((self._seen, count))
         self._seen += count
+        self._lost()
         for spectrum in self._slow.values():
             spectrum.skip(count)
         for fast in self._fast.values():
