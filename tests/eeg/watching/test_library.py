@@ -6,12 +6,16 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit import eeg
 from kit.core.errors import Unavailable, UsageError
+from kit.eeg.feeding import Feeding
+from kit.eeg.recordings.recorder import open_recorder
+from kit.eeg.recordings.settings import Settings
 
 _SOURCE = "sim:seed=3,speed=max,duration=20,fault=lost:every=1000"
 
@@ -228,3 +232,20 @@ def test_what_cannot_be_watched_is_an_error_at_once() -> None:
             capture.on_blink(print, channel=7)
         with pytest.raises(UsageError):
             capture.define_band("Alpha", 1, 2)
+
+
+def test_microvolts_are_those_that_a_recording_tells_of_itself(tmp_path: Path) -> None:
+    path = tmp_path / "quiet.edf"
+    scale = eeg.Scale(0.25, origin="given")
+    with eeg.open("sim:seed=3,speed=max,count=2560") as stream:
+        Feeding(stream, [open_recorder(path, Settings(scale=scale))]).run()
+
+    def powers(form: str | None, source: str) -> list[float]:
+        found: list[float] = []
+        with eeg.open(source, form=form) as capture:
+            capture.on_band("alpha", lambda value: found.append(value.value))
+            capture.run()
+        return found
+
+    usual, quiet = powers("raw", "sim:seed=3,speed=max,count=2560"), powers(None, str(path))
+    assert quiet == pytest.approx([power / 4 for power in usual], rel=1e-9)
