@@ -213,7 +213,6 @@ PURE = (
     "kit.eeg.viewing.spectra",
     "kit.eeg.viewing.status",
     "kit.eeg.viewing.strokes",
-    "kit.eeg.viewing.words",
     "kit.eeg.watching.conditions",
     "kit.eeg.watching.engine",
     "kit.eeg.watching.events",
