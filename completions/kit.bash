@@ -185,6 +185,8 @@ _kit() {
             ;;
         "eeg record")
             options="--from --to --raw --split --force --patient --sex --birthdate --name --technician --labels"
+            options+=" --view --stream --when --run --bell --tone --player --baseline --hysteresis --refractory"
+            options+=" --window --band --channel"
             options+=" --uv-per-count --zero --duration --reconnect --protocol --baud --rate --json" word=source
             ;;
         "eeg simulate")

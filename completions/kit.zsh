@@ -291,6 +291,19 @@ _kit_eeg() {
                 '--raw[keep the bytes and their times beside OUT]' \
                 '--split[begin another part after this time]:time, as in 30m' \
                 '--force[overwrite what is there]' \
+                '--view[show the signals in the terminal]' \
+                '--stream[stream them to LSL]' \
+                '*--when[a condition]:expression, as in alpha1 > 12 for 0.5s' \
+                '*--run[start a command]:command:_command_names' \
+                "--bell[ring the terminal's bell]" \
+                '--tone[let a pitch follow the value]' \
+                '--player[what is given the sound]:command:_command_names' \
+                '--baseline[measure what percentiles are]:time, as in 60s' \
+                '--hysteresis[how far beyond its threshold a condition ends]:per cent' \
+                '--refractory[how long a condition does not begin again]:seconds' \
+                '--window[what the power of a band is of]:seconds' \
+                '*--band[a band of your own]:name=low-high' \
+                '--channel[what names without a number are of]:number:(1 2 3 4 5 6)' \
                 '--patient[who is recorded]:code' \
                 '--sex[who is recorded]:sex:(F M)' \
                 '--birthdate[who is recorded]:date, as in 1970-12-31' \

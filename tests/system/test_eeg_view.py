@@ -88,8 +88,6 @@ def test_a_session_from_the_first_sample_to_the_last_picture() -> None:
         person.wait_for("alpha")
         person.resize(60, 20)
         person.wait_for("+50", "alpha", "? help")
-        person.type("r")
-        person.wait_for("'kit eeg record' records")
         person.type(" ")
         person.wait_for("paused")
         person.type("q")

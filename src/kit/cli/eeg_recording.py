@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kit import __version__
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.cli.eeg_recording_settings import recording_settings
+from kit.cli.eeg_recordings import Recordings
 from kit.core.errors import KitError, UsageError
 from kit.core.output import Output
 from kit.core.text import printable
 from kit.eeg.feeding import Feeding
-from kit.eeg.reading import Stream
+from kit.eeg.reading import TOGETHER_S, Stream
 from kit.eeg.recordings.making import form_of
 from kit.eeg.recordings.recorder import Recorder, open_recorder
-from kit.eeg.recordings.settings import Settings, Subject
 from kit.eeg.summary import summary
+
+if TYPE_CHECKING:
+    from kit.cli.eeg_watching import WatchWish
 
 _LOOK_S = 0.25
 _Show = Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is to be done beside recording."""
+
+    view: bool
+    stream: bool
+    watch: WatchWish
+
+    @property
+    def together_s(self) -> float:
+        """How long reads may be handed on together: a picture is to be new."""
+        return 0.03 if self.view else TOGETHER_S
 
 
 def record_eeg(
@@ -31,17 +49,25 @@ def record_eeg(
     *,
     target_format: str | None,
     header: Mapping[str, Any],
+    beside: Beside,
     **wish: Any,
 ) -> int:
     """Record to the end, or until a signal comes; the exit status. What went wrong is raised at the end."""
+    from kit.cli.eeg_recording_beside import check_beside, feed_beside
+
     form = target_format or _form(target)
-    with stopped_by_signals() as stop, open_capture(capture) as stream:
-        recorder = open_recorder(target, recording_settings(capture, stream, header, form=form, **wish))
-        error = _run(Feeding(stream, [recorder]), recorder, stop, output)
+    check_beside(beside)
+    with stopped_by_signals() as stop, open_capture(capture, beside.together_s) as stream:
+        settings = recording_settings(capture, stream, header, form=form, **wish)
+        first = open_recorder(target, settings)
+        feeding = Feeding(stream, [first])
+        recordings = Recordings(feeding, lambda: replace(settings, form=None, force=False), first)
+        feed_beside(feeding, capture, beside, output)
+        error = _run(feeding, capture, recordings, beside, stop, output)
         if output.as_json:
-            output.record(_record(stream, recorder, error))
+            output.record(_record(stream, recordings, error))
         else:
-            for line in _summary(recorder, capture):
+            for line in recordings.summary() or ["nothing was recorded"]:
                 output.note(f"kit: {line}")
         if error:
             for line in summary(stream.tally):
@@ -49,23 +75,6 @@ def record_eeg(
             raise error
         tell(stream, output)
     return stop.exit_status
-
-
-def recording_settings(
-    capture: CaptureWish, stream: Stream, header: Mapping[str, Any], **wish: Any
-) -> Settings:
-    """How the capture is to be recorded; `wish` has other fields of the settings."""
-    subject = Subject(**{name: header[name] for name in Subject.__dataclass_fields__})
-    return Settings(
-        scale=capture.scale,
-        rate_hz=capture.rate_hz,
-        subject=subject,
-        technician=header["technician"],
-        labels=header["labels"],
-        device=_device(stream),
-        software=f"kit-{__version__}",
-        **wish,
-    )
 
 
 def _form(target: str) -> str:
@@ -79,37 +88,39 @@ def _form(target: str) -> str:
         raise
 
 
-def _device(stream: Stream) -> str:
-    """What the port says of itself, or else its name; nothing for a file or a pipe."""
-    if not stream.live:
-        return ""
-    if stream.name.startswith("/dev/"):
-        from kit.eeg.sources.ports import list_ports
-
-        real = str(Path(stream.name).resolve())
-        port = next((port for port in list_ports() if port.device in (stream.name, real)), None)
-        told = [port.product, port.serial_number] if port else []
-        if any(told):
-            return " ".join(filter(None, told))
-    return Path(stream.name).name
-
-
-def _run(feeding: Feeding, recorder: Recorder, stop: StopSignal, output: Output) -> KitError | None:
-    """To the end, looking at it from time to time; what ended it, if that was no end as wished."""
-    begun_s = time.monotonic()
-    feeding.start()
+def _run(
+    feeding: Feeding,
+    capture: CaptureWish,
+    recordings: Recordings,
+    beside: Beside,
+    stop: StopSignal,
+    output: Output,
+) -> KitError | None:
+    """To the end; what ended it, if that was no end as wished."""
     try:
-        with output.live() as show:
-            while feeding.running:
-                feeding.join(_LOOK_S)
-                if show:
-                    show(_progress(feeding.stream, recorder, time.monotonic() - begun_s))
-                if stop.number:
-                    feeding.stop()
-        feeding.join()
+        if beside.view:
+            from kit.cli.eeg_recording_beside import show_beside
+
+            show_beside(feeding, capture, recordings, stop, output)
+        else:
+            _look(feeding, recordings.recorders[0], stop, output)
     except KitError as error:
         return error
     return None
+
+
+def _look(feeding: Feeding, recorder: Recorder, stop: StopSignal, output: Output) -> None:
+    """Feed, and say from time to time how it goes; raises what ended it."""
+    begun_s = time.monotonic()
+    feeding.start()
+    with output.live() as show:
+        while feeding.running:
+            feeding.join(_LOOK_S)
+            if show:
+                show(_progress(feeding.stream, recorder, time.monotonic() - begun_s))
+            if stop.number:
+                feeding.stop()
+    feeding.join()
 
 
 def _progress(stream: Stream, recorder: Recorder, passed_s: float) -> list[str]:
@@ -124,20 +135,13 @@ def _progress(stream: Stream, recorder: Recorder, passed_s: float) -> list[str]:
     ]
 
 
-def _summary(recorder: Recorder, capture: CaptureWish) -> list[str]:
-    lines = [f"recorded into {printable(str(path))!r} ({form})" for path, form in recorder.files()]
-    if recorder.dropped:
-        lines.append(f"{recorder.dropped:,} marks and late packets found no room")
-    return lines or ["nothing was recorded"]
-
-
-def _record(stream: Stream, recorder: Recorder, error: KitError | None) -> dict[str, object]:
+def _record(stream: Stream, recordings: Recordings, error: KitError | None) -> dict[str, object]:
     tally = stream.tally
     return {
         "source": stream.name,
         "files": [
             {"path": str(path), "format": form, "bytes": path.stat().st_size}
-            for path, form in recorder.files()
+            for path, form in recordings.files()
         ],
         "packets": tally.packets,
         "lost": tally.lost,
@@ -149,6 +153,6 @@ def _record(stream: Stream, recorder: Recorder, error: KitError | None) -> dict[
         "restarts": tally.restarts,
         "duration_us": tally.duration_us,
         "rate_hz": tally.rate.hz if tally.rate else None,
-        "dropped": recorder.dropped,
+        "dropped": recordings.dropped,
         "error": str(error) if error else None,
     }

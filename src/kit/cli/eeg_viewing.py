@@ -15,6 +15,8 @@ from math import inf
 
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
+from kit.cli.eeg_recording_settings import recording_settings
+from kit.cli.eeg_recordings import Recordings
 from kit.core.errors import KitError, UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
@@ -38,22 +40,24 @@ _SAID_S = 5
 _ENDING_S = 2
 _WHOLE_S = 1  # how often all is drawn where others write, too
 
-OnRecord = Callable[[Scene], None]
+_AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
+
+OnRecord = Callable[[Scene], str]
 
 
 @dataclass(frozen=True)
 class ViewWish:
     """How it is to be shown."""
 
-    channels: tuple[int, ...] | None
-    seconds: float
-    gain: float
-    units: Units
-    sweep: bool | None
-    filters: FilterWish
-    ascii: bool
-    blocks: bool
-    fps: float
+    channels: tuple[int, ...] | None = (1, 2)
+    seconds: float = 4
+    gain: float = 100
+    units: Units = "uv"
+    sweep: bool | None = None
+    filters: FilterWish = _AGAINST_OFFSET
+    ascii: bool = False
+    blocks: bool = False
+    fps: float = 30
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""
@@ -85,8 +89,14 @@ def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
         feeding = Feeding(stream, [stage])
-        if not show(feeding, stage, wish, stop, Watch(stream.name, capture.baud), output):
-            return _HANGUP_STATUS
+        recordings = Recordings(feeding, lambda: recording_settings(capture, stream))
+        watch = Watch(stream.name, capture.baud)
+        try:
+            if not show(feeding, stage, wish, stop, watch, output, recordings.begin_or_end):
+                return _HANGUP_STATUS
+        finally:
+            for line in recordings.summary():
+                output.note(f"kit: {line}")
         tell(stream, output)
         return stop.exit_status
 
@@ -98,12 +108,12 @@ def show(
     stop: StopSignal,
     watch: Watch,
     output: Output,
-    on_record: OnRecord | None = None,
+    on_record: OnRecord,
 ) -> bool:
     """Start the feeding and draw until a person quits, the time is over or a signal comes; then it has ended.
 
-    `on_record` is called for the key r, and says in `scene.recording` what became of it. Raises what ended
-    the feeding. False: the terminal has gone.
+    `on_record` is called for the key r; it sets `scene.recording`, and gives what there is to be said. Raises
+    what ended the feeding. False: the terminal has gone.
     """
     with opened() as terminal:
         showing = _Showing(feeding, stage, terminal, wish, watch, on_record)
@@ -132,7 +142,7 @@ class _Showing:
         terminal: Terminal,
         wish: ViewWish,
         watch: Watch,
-        on_record: OnRecord | None,
+        on_record: OnRecord,
     ) -> None:
         self.error: KitError | None = None
         self._feeding = feeding
@@ -195,10 +205,7 @@ class _Showing:
             self._feeding.mark(action.text, action.time_us)
 
     def _record(self, scene: Scene) -> None:
-        if self._on_record:
-            self._on_record(scene)
-        else:
-            self._notices.say("'kit eeg record' records", time.monotonic() + _SAID_S)
+        self._notices.say(self._on_record(scene), time.monotonic() + _SAID_S)
 
     def _draw(self) -> None:
         """A picture, if there is something new, and the one before is with the terminal."""
@@ -261,7 +268,7 @@ class _Notices:
             return f"waiting: {stream.waiting_for}"
         if now_s < self._slow_until_s:
             return f"the terminal is slow: {self._left_out} pictures left out"
-        return self._said if now_s < self._said_until_s else None
+        return self._said or None if now_s < self._said_until_s else None
 
 
 def _ended(feeding: Feeding) -> KitError | None:

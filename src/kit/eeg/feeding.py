@@ -69,6 +69,8 @@ class Feeding:
         try:
             for items in self.stream.batches():
                 self._feed(items)
+            if self._marks:  # that the last batch brought
+                self._feed([])
             reason = self._stopped or "end"
         except BaseException as failed:  # noqa: BLE001 - raised again, behind the sinks' closing
             error = failed

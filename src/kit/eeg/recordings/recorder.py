@@ -27,7 +27,8 @@ class _Track:
 class Recorder:
     """Takes batches, and gives them to an encoder and its disk; `close` awaits that all of it is written."""
 
-    def __init__(self, tracks: list[_Track]) -> None:
+    def __init__(self, path: Path, tracks: list[_Track]) -> None:
+        self.path = path
         self._tracks = tracks
 
     @property
@@ -91,7 +92,7 @@ def open_recorder(path: str | Path, settings: Settings) -> Recorder:
         for track in tracks:
             track.disk.close()
         raise
-    return Recorder(tracks)
+    return Recorder(path, tracks)
 
 
 def _track(form: str, path: Path, settings: Settings) -> _Track:
