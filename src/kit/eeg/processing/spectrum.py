@@ -47,6 +47,12 @@ def _turns(count: int) -> tuple[complex, ...]:
     return tuple(exp(-2j * pi * number / count) for number in range(count))
 
 
+@lru_cache(maxsize=8)
+def _unpacking(count: int) -> tuple[complex, ...]:
+    """What puts the halves of a transform together, where each value was a pair of samples."""
+    return tuple(0.5j * turn for turn in _turns(count)[: count // 2 + 1])
+
+
 def _transform_real(samples: Sequence[float]) -> list[complex]:
     """The first half of the transform, zero and (of an even count) the middle included.
 
@@ -55,14 +61,11 @@ def _transform_real(samples: Sequence[float]) -> list[complex]:
     count = len(samples)
     if count % 2:
         return _transform([complex(sample) for sample in samples])[: count // 2 + 1]
-    half, turns = count // 2, _turns(count)
     packed = _transform(list(map(complex, samples[0::2], samples[1::2])))
     packed.append(packed[0])
-    found = []
-    for number in range(half + 1):
-        here, mirrored = packed[number], packed[half - number].conjugate()
-        found.append((here + mirrored) / 2 - (here - mirrored) * turns[number] * 0.5j)
-    return found
+    mirrored = [value.conjugate() for value in reversed(packed)]
+    evens, odds = map(add, packed, mirrored), map(sub, packed, mirrored)
+    return [even * 0.5 - odd * turn for even, odd, turn in zip(evens, odds, _unpacking(count), strict=True)]
 
 
 def _transform(values: list[complex]) -> list[complex]:
@@ -70,9 +73,9 @@ def _transform(values: list[complex]) -> list[complex]:
     count = len(values)
     if count == 1:
         return values
-    factor = next((number for number in (2, 3, 5, 7, 11, 13) if count % number == 0), count)
-    if factor == 2:
+    if count % 2 == 0:
         return _transform_pairs(values)
+    factor = next((number for number in (3, 5, 7, 11, 13) if count % number == 0), count)
     if factor == count:
         return _transform_prime(values)
     turns, part = _turns(count), count // factor

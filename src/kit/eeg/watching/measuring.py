@@ -24,7 +24,7 @@ from kit.eeg.scale import Scale
 from kit.eeg.watching.quantities import Quantity
 
 WINDOW_S = 2.0
-# Eight times a second: six channels cost 3 % of a core.
+# Eight times a second: six channels cost 4 % of a core.
 STEP_S = 0.125
 FAST_WINDOW_S = 1.0
 FAST_TAU_S = 0.25
