@@ -124,9 +124,12 @@ def test_what_was_added_goes_again(window: Window, screen: Display) -> None:
 def test_another_size_is_another_style(window: Window) -> None:
     show, root = Show(window, _scene()), window._root
     root.after(50, lambda: root.geometry("700x500"))
-    root.bind("<Configure>", lambda event: root.after(50, window.close) if event.width == 700 else None)
-    show.run()
-    assert (show.styles[-1].width, show.styles[-1].height) == (700, 500)
+
+    def step(keys: list[str], style: Style) -> Picture | None:
+        return show.step(["q"] if style.width == 700 else keys, style)
+
+    window.run(step, 200)
+    assert (window._canvas.winfo_width(), window._canvas.winfo_height()) == (700, 500)
 
 
 def test_closing_the_window_ends_it(window: Window) -> None:

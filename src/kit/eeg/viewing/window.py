@@ -90,11 +90,15 @@ class Window:
             if self._closed:
                 return
             keys, self._keys = self._keys, []
-            picture = step(keys, self._style())
+            style = self._style()
+            # Before it is on the screen it has no size.
+            picture = step(keys, style) if style.width > 1 else None
             if picture:
                 self._easel.show(picture)
                 self._root.update_idletasks()
                 self.shown_ns = time.monotonic_ns()
+            if self._closed:
+                return
             number += 1
             left_s = begin_s + number / fps - time.monotonic()
             if left_s < -1:  # it was held up for long: what is due by now is not made up for
@@ -102,7 +106,8 @@ class Window:
             self._root.after(max(0, int(left_s * 1000)), tick)
 
         self._root.after(0, tick)
-        self._root.mainloop()
+        if not self._closed:
+            self._root.mainloop()
         if self._error:
             raise self._error
 
