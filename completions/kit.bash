@@ -41,7 +41,7 @@ _kit_types="rsa-2048 rsa-3072 rsa-4096 rsa-8192 p-256 p-384 p-521 ed25519 ml-dsa
 # The value of an option; fails for an option without one.
 _kit_value() {
     case $1 in
-        --ca | --cert | --config | --link | --log | --make-dummy | --output | -o | --socket | -s | --truth) _kit_files ;;
+        --snapshot | --ca | --cert | --config | --link | --log | --make-dummy | --output | -o | --socket | -s | --truth) _kit_files ;;
         --key)
             if [[ $command == "agent seal" || $command == "agent open" ]]; then
                 _kit_words "$(_kit_keys)"
@@ -198,6 +198,7 @@ _kit() {
             ;;
         "eeg view")
             options="--channels --seconds --gain --units --high-pass --notch --low-pass --sweep --scroll --fps --ascii"
+            options+=" --window --snapshot"
             options+=" --blocks --from --duration --reconnect --protocol --baud --rate --uv-per-count --zero" word=source
             ;;
         "eeg stream")

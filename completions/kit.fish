@@ -255,6 +255,8 @@ complete -c kit -n "__kit_takes 'eeg view'" -l low-pass -x -d 'A filter against 
 complete -c kit -n "__kit_takes 'eeg view'" -l sweep -d 'Write over the old picture'
 complete -c kit -n "__kit_takes 'eeg view'" -l scroll -d 'Move the picture to the left'
 complete -c kit -n "__kit_takes 'eeg view'" -l fps -x -d 'Pictures a second'
+complete -c kit -n "__kit_takes 'eeg view'" -l window -d 'Show them in a window'
+complete -c kit -n "__kit_takes 'eeg view'" -l snapshot -rF -d 'Draw the end into a file'
 complete -c kit -n "__kit_takes 'eeg view'" -l ascii -d 'Draw with any terminal'\''s characters'
 complete -c kit -n "__kit_takes 'eeg view'" -l blocks -d 'Draw with blocks'
 complete -c kit -n "__kit_takes 'eeg stream'" -l name -x -d 'What the stream is called'

@@ -353,6 +353,8 @@ _kit_eeg() {
                 '--fps[pictures a second]:number' \
                 '(--blocks)--ascii[draw with any terminal'\''s characters]' \
                 '(--ascii)--blocks[draw with blocks]' \
+                '(--snapshot)--window[show them in a window]' \
+                '(--window)--snapshot[draw the end into a file]:picture:_files -g "*.(svg|png)"' \
                 '1:source:_kit_sources'
             ;;
         watch)

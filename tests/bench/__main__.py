@@ -1,5 +1,5 @@
 """`python -m tests.bench [NAME]...`: agent, flood, handshakes, costs, pkcs11, nginx, start, memory,
-soak, smtpd, pq, eeg, view, watch.
+soak, smtpd, pq, eeg, view, watch, window.
 
 Without a name all of them but the soak, which takes ten minutes, smtpd, which takes one that can sign under
 OpenSSL 3, as Debian 13's, and `pq`, which takes OpenSSL 3.5; `eeg` stands for a group. Where the machine has
@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.bench import bridging, eeg, lasting, mail, nginx, pq, signing, streaming, viewing, watching
+from tests.bench import bridging, eeg, lasting, mail, nginx, pq, signing, streaming, viewing, watching, window
 from tests.bench.agents import KIT
 from tests.bench.goal import Goal, Shown, in_turn
 
@@ -45,9 +45,10 @@ BENCHES: dict[str, Callable[[], Iterator[Goal | Shown]]] = {
     **eeg.BENCHES,
     **streaming.BENCHES,
     **viewing.BENCHES,
+    **window.BENCHES,
     **watching.BENCHES,
 }
-GROUPS = {"eeg": [*eeg.BENCHES, *streaming.BENCHES, *viewing.BENCHES, *watching.BENCHES]}
+GROUPS = {"eeg": [*eeg.BENCHES, *streaming.BENCHES, *viewing.BENCHES, *window.BENCHES, *watching.BENCHES]}
 _ONLY_BY_NAME = ("soak", "smtpd", "pq")
 
 

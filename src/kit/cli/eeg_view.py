@@ -74,17 +74,16 @@ _HERTZ = Number(0, 1000)
     help="Write over the old picture, or move it to the left. [default: scroll, but sweep over ssh]",
 )
 @click.option(
-    "--fps",
-    type=Number(1, 120),
-    default=30,
-    show_default=True,
-    metavar="N",
-    help="Pictures a second.",
+    "--fps", type=Number(1, 120), metavar="N", help="Pictures a second. [default: 30, in a window 60]"
+)
+@click.option("--window", is_flag=True, help="Show them in a window, not in the terminal.")
+@click.option(
+    "--snapshot", metavar="FILE", help="Show nothing: draw the end of the capture into FILE.svg or FILE.png."
 )
 @click.option("--ascii", is_flag=True, help="Draw with the characters that every terminal has.")
 @click.option("--blocks", is_flag=True, help="Draw with blocks, where the font has no braille.")
 def view(capture: CaptureWish, high_pass_hz: float, notch_hz: float, low_pass_hz: float, **wish: Any) -> int:
-    """Show the signals in the terminal, as they come.
+    """Show the signals in the terminal or in a window, as they come.
 
     SOURCE is what 'kit eeg read' takes, in any format that it prints; without one, it is what is piped in,
     or the serial port that a board is on. The key ? tells what the others do.

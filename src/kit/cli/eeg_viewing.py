@@ -9,22 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import Recordings
-from kit.core.errors import KitError, UsageError
+from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
+from kit.core.errors import UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
-from kit.eeg.reading import Stream
 from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
-from kit.eeg.viewing.keys import Action
 from kit.eeg.viewing.page import Page
 from kit.eeg.viewing.paint import Paint, depth_of
 from kit.eeg.viewing.scene import Scene
@@ -34,15 +32,11 @@ from kit.eeg.viewing.terminal import Terminal, check, opened
 
 # Reads that are handed on together: shorter than a picture, so that it is as new as can be.
 TOGETHER_S = 0.03
+_FPS = 30
 _HANGUP_STATUS = 129
-_SLOW_S = 5  # how long it is said that the terminal was
-_SAID_S = 5
-_ENDING_S = 2
 _WHOLE_S = 1  # how often all is drawn where others write, too
 
 _AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
-
-OnRecord = Callable[[Scene], str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,9 @@ class ViewWish:
     filters: FilterWish = _AGAINST_OFFSET
     ascii: bool = False
     blocks: bool = False
-    fps: float = 30
+    fps: float | None = None
+    window: bool = False
+    snapshot: str | None = None
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""
@@ -85,6 +81,14 @@ class ViewWish:
 
 def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     """Show a capture until a person has seen enough; the exit status."""
+    if wish.snapshot or wish.window:
+        from kit.cli.eeg_windowing import take_snapshot, view_in_window
+
+        if wish.snapshot and wish.window:
+            raise UsageError("--window and --snapshot, where one can be")
+        if wish.snapshot:
+            return take_snapshot(capture, wish, wish.snapshot, output)
+        return view_in_window(capture, wish, output)
     check(os.environ, sys.stdout.isatty(), wish.ascii)
     with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
@@ -124,7 +128,7 @@ def show(
         finally:
             terminal.leave()
             feeding.stop()
-            error = showing.error or _ended(feeding)
+            error = showing.error or ended(feeding)
         for line in lines if not terminal.gone else ():
             output.line(line)
     if error and not terminal.gone:
@@ -132,7 +136,7 @@ def show(
     return not terminal.gone
 
 
-class _Showing:
+class _Showing(Showing):
     """The loop of pictures."""
 
     def __init__(
@@ -144,41 +148,35 @@ class _Showing:
         watch: Watch,
         on_record: OnRecord,
     ) -> None:
-        self.error: KitError | None = None
-        self._feeding = feeding
-        self._stage = stage
+        super().__init__(feeding, stage, Notices(feeding.stream, watch, "terminal"), on_record)
         self._terminal = terminal
         self._wish = wish
-        self._notices = _Notices(feeding.stream, watch)
-        self._on_record = on_record
         self._page = self._new_page()
-        self._quit = False
         self._seen: object = None  # what the picture on the screen depends on
-        self._touched = 0
         # What is piped in comes from a program that may write to this terminal, too.
         self._is_shared = not os.isatty(0)
 
     def run(self, stop: StopSignal) -> None:
         """Until the end."""
         due_s = whole_s = time.monotonic()
-        while not (self._quit or stop.number or self._terminal.gone):
+        while not (self.quit or stop.number or self._terminal.gone):
             if self._terminal.attend():
                 self._page = self._new_page()
-                self._touched += 1
+                self.touched += 1
             for key in self._terminal.typed():
                 self._press(key)
             if self._is_shared and due_s > whole_s + _WHOLE_S:
                 self._page.fresh()
-                self._touched += 1
+                self.touched += 1
                 whole_s = due_s
             self._draw()
-            self._look_for_the_end()
-            due_s = max(due_s + 1 / self._wish.fps, time.monotonic())
+            self.look_for_the_end()
+            due_s = max(due_s + 1 / (self._wish.fps or _FPS), time.monotonic())
             self._terminal.wait(due_s)
 
     def last(self) -> list[str]:
         """The picture as it was at the end."""
-        with self._stage as scene:
+        with self.stage as scene:
             scene.settings, scene.notice, scene.left = scene.settings.without_help(), None, True
             return self._page.lines(scene.frame(traces=False), scene.segments)
 
@@ -187,94 +185,27 @@ class _Showing:
         return Page(*self._terminal.size, self._wish.glyphs(environment), Paint(depth_of(environment)))
 
     def _press(self, key: str) -> None:
-        self._touched += 1
         if key == "refresh":
             self._page.fresh()
-            return
-        with self._stage as scene:
-            action = scene.press(key)
-            if action and action.kind == "record":
-                self._record(scene)
-        if action:
-            self._do(action)
-
-    def _do(self, action: Action) -> None:
-        if action.kind == "quit":
-            self._quit = True
-        elif action.kind == "mark":
-            self._feeding.mark(action.text, action.time_us)
-
-    def _record(self, scene: Scene) -> None:
-        self._notices.say(self._on_record(scene), time.monotonic() + _SAID_S)
+            self.touched += 1
+        else:
+            self.press(key)
 
     def _draw(self) -> None:
         """A picture, if there is something new, and the one before is with the terminal."""
         now_s = time.monotonic()
-        with self._stage as scene:
-            notice = self._notices.text(now_s, bool(scene.channels))
-            seen = (self._stage.changes, self._touched, notice)
+        with self.stage as scene:
+            notice = self.notices.text(now_s, bool(scene.channels))
+            seen = (self.stage.changes, self.touched, notice)
             if seen == self._seen or not self._terminal.entered:
                 return
             if self._terminal.busy:
-                self._notices.left_out(now_s)
+                self.notices.left_out(now_s)
                 return
             scene.shown(self._terminal.sent_ns)
-            scene.rescale(self._feeding.stream.scale)
+            scene.rescale(self.feeding.stream.scale)
             scene.notice = notice
             text = self._page.draw(scene.frame(traces=False), scene.segments)
         self._seen = seen
         if text:
             self._terminal.write(text)
-
-    def _look_for_the_end(self) -> None:
-        """A picture stays until a person has seen it, if there is one, and unless its end was wished for."""
-        if self.error or self._feeding.running:
-            return
-        self.error = _ended(self._feeding)
-        with self._stage as scene:
-            if self.error:
-                self._notices.say(str(self.error))
-            self._quit = self._quit or not scene.channels or scene.ended_as_wished
-
-
-class _Notices:
-    """What else a person should know, in the status line."""
-
-    def __init__(self, stream: Stream, watch: Watch) -> None:
-        self._stream = stream
-        self._watch = watch
-        self._said: str | None = None
-        self._said_until_s = inf
-        self._left_out = 0
-        self._slow_until_s = 0.0
-
-    def say(self, text: str, until_s: float = inf) -> None:
-        """From now on, or until then."""
-        self._said, self._said_until_s = text, until_s
-
-    def left_out(self, now_s: float) -> None:
-        """A picture was not drawn."""
-        self._left_out += 1
-        self._slow_until_s = now_s + _SLOW_S
-
-    def text(self, now_s: float, is_fed: bool) -> str | None:
-        """What is to be said now."""
-        stream = self._stream
-        if stream.live and not is_fed and not stream.waiting_for:
-            remark = self._watch.look(int(now_s * 1_000_000), stream.received)
-            if remark:
-                self.say(remark)
-        if stream.waiting_for:
-            return f"waiting: {stream.waiting_for}"
-        if now_s < self._slow_until_s:
-            return f"the terminal is slow: {self._left_out} pictures left out"
-        return self._said or None if now_s < self._said_until_s else None
-
-
-def _ended(feeding: Feeding) -> KitError | None:
-    """Its error, once it has ended."""
-    try:
-        feeding.join(_ENDING_S)
-    except KitError as error:
-        return error
-    return None

@@ -60,6 +60,7 @@ class Window:
         self._keys: list[str] = []
         self._error: BaseException | None = None
         self._closed = False
+        self._due: str | None = None  # the next picture
         root = self._root
         unit = float(root.tk.call("tk", "scaling")) * _POINTS / _LAYOUT_DPI
         self._unit = min(max(unit, _LEAST_UNIT), _GREATEST_UNIT)
@@ -79,6 +80,8 @@ class Window:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        if self._due:
+            self._root.after_cancel(self._due)
         self._root.destroy()
 
     def run(self, step: Step, fps: float) -> None:
@@ -97,15 +100,13 @@ class Window:
                 self._easel.show(picture)
                 self._root.update_idletasks()
                 self.shown_ns = time.monotonic_ns()
-            if self._closed:
-                return
             number += 1
             left_s = begin_s + number / fps - time.monotonic()
             if left_s < -1:  # it was held up for long: what is due by now is not made up for
                 begin_s, number = time.monotonic(), 0
-            self._root.after(max(0, int(left_s * 1000)), tick)
+            self._due = self._root.after(max(0, int(left_s * 1000)), tick)
 
-        self._root.after(0, tick)
+        self._due = self._root.after(0, tick)
         if not self._closed:
             self._root.mainloop()
         if self._error:
