@@ -149,8 +149,9 @@ def test_eight_hours_take_no_more_memory_than_one() -> None:
         sizes[begin_us // 3_600_000_000] = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert list(sizes) == list(range(8))
-    # Python keeps freed tuples and lists for later; all the samples would be two megabytes.
-    assert sizes[7] - sizes[1] < 200_000
+    # The last thousand marks and changes of buttons are kept, however old; and Python keeps freed tuples and
+    # lists for later. All the samples would be two megabytes.
+    assert sizes[7] - sizes[1] < 400_000
 
 
 def test_pause_holds_the_picture_and_looks_back() -> None:
