@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 from kit.cli.eeg_endings import StopSignal
@@ -15,11 +17,11 @@ from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
 from kit.eeg.reading import Stream
 from kit.eeg.reading import open as open_stream
-from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.picture import Picture
 from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.window import Step, Window
+from tests.bench.agents import KIT
 from tests.bench.goal import Goal, Shown
 from tests.bench.processes import cpu_us
 from tests.eeg.viewing.displays import display
@@ -52,8 +54,18 @@ class _Counted(Window):
         return not len(self.shown) % 30
 
 
-def _stream() -> Stream:
-    return open_stream("sim:seed=7", duration_s=_BEFORE_S + _MEASURED_S + 1, together_s=TOGETHER_S)
+@contextmanager
+def _stream() -> Iterator[Stream]:
+    """A simulated board on a pty, in a process of its own."""
+    command = [KIT, "eeg", "simulate", "--seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as board:
+        assert board.stdout
+        path, duration_s = board.stdout.readline().strip(), _BEFORE_S + _MEASURED_S + 1
+        try:
+            with open_stream(path, duration_s=duration_s, together_s=TOGETHER_S) as stream:
+                yield stream
+        finally:
+            board.terminate()
 
 
 def window() -> Iterator[Goal | Shown]:
@@ -61,10 +73,10 @@ def window() -> Iterator[Goal | Shown]:
     with display(1600, 1000) as screen:
         os.environ["DISPLAY"] = screen.name
         with _Counted("bench", screen.pid) as shown, _stream() as stream:
-            wish = ViewWish(None, 4, 100, "uv", False, FilterWish(high_pass_hz=0.5), False, False, None)
+            wish, watch = ViewWish(channels=None), Watch("bench", 57_600)
             stage = Stage(Scene(settings=wish.settings({})))
             feeding = Feeding(stream, [stage])
-            show_in_window(feeding, stage, shown, wish, StopSignal(), Watch("bench", 57_600))
+            show_in_window(feeding, stage, shown, wish, StopSignal(), watch, lambda _scene: "")
         with stage as scene:
             delay_ms = scene._pulse.delay_ms
         yield from _goals(shown.shown, delay_ms)

@@ -17,6 +17,7 @@ from kit.eeg.batch import Batch
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
 from kit.eeg.viewing.drawing import Drawing, Style
+from kit.eeg.viewing.frame import Word
 from kit.eeg.viewing.picture import Picture
 from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.snapshot import form_of, snapshot
@@ -24,9 +25,10 @@ from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.window import Step, Window
 
 # Shorter than a picture at sixty a second.
-TOGETHER_S = 0.012
+TOGETHER_S = 0.011
 _FPS = 60
 _LOOK_S = 0.05
+_READ_S = 0.1  # nobody reads numbers that change sixty times a second
 
 
 def view_in_window(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
@@ -79,6 +81,8 @@ class _InWindow(Showing):
         self._drawing: Drawing | None = None
         self._style: Style | None = None
         self._seen: object = None  # what the picture in the window depends on
+        self._status: tuple[Word, ...] = ()
+        self._read_at = (-1, 0.0)  # after which key and when it was taken
 
     def stepping(self, window: Window, stop: StopSignal) -> Step:
         """What the window asks for pictures."""
@@ -108,7 +112,12 @@ class _InWindow(Showing):
                 scene.shown(shown_ns)
             scene.rescale(self.feeding.stream.scale)
             scene.notice = notice
-            return self._drawing.picture(scene.frame(traces=False), scene.segments)
+            frame = scene.frame(traces=False)
+            if self.touched == self._read_at[0] and monotonic() < self._read_at[1] + _READ_S:
+                frame = replace(frame, status=self._status)
+            else:
+                self._status, self._read_at = frame.status, (self.touched, monotonic())
+            return self._drawing.picture(frame, scene.segments)
 
 
 class _Film:

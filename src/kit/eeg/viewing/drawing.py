@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kit.eeg.viewing import colours
 from kit.eeg.viewing.frame import Frame, Tone, Trace, Word
@@ -127,7 +128,9 @@ class _Sheet:
         """All of them, the lowest first."""
         self._axis()
         for trace, lane in _lanes(self._frame, self._area):
-            self._label(trace, lane)
+            boxes, texts = _label(trace, lane, self._u, lane.y > self._area.y)
+            self.boxes += boxes
+            self.texts += texts
         self._holes()
         self._lines()
         self._events()
@@ -152,27 +155,6 @@ class _Sheet:
         for hole in self._frame.holes:
             x, end = self._x(hole.x), self._x(hole.end)
             self.boxes.append(Box(x, area.y, max(end - x, 2 * self._u), area.height, colours.GAP_GROUND))
-
-    def _label(self, trace: Trace, lane: Area) -> None:
-        """Beside a lane: which channel, and a bar as long as its label says."""
-        u, middle = self._u, lane.y + lane.height / 2
-        self.boxes.append(Box(lane.x, middle, lane.width, max(1, u), ZERO))
-        if lane.y > self._area.y:
-            self.boxes.append(Box(lane.x, lane.y, lane.width, max(1, u), GROUND))
-        small = lane.height < _SMALL_LANE * u
-        name = str(trace.channel) if small else trace.label
-        up = 0 if small else 9 * u
-        if trace.selected:
-            self.texts.append(Text(1 * u, middle - up, "▸", trace.colour, 12 * u, bold=True))
-        self.texts.append(Text(10 * u, middle - up, name, trace.colour, 12 * u, bold=True))
-        bar = _reach_px(lane, u)
-        x, y = lane.x - 9 * u, middle - bar / 2
-        self.boxes.append(Box(x, y, 2 * u, bar, QUIET))
-        self.boxes += [Box(x - 2 * u, end, 6 * u, max(1, u), QUIET) for end in (y, y + bar)]
-        scale = f"{trace.reach:g} {trace.unit}"
-        self.texts.append(Text(lane.x - 17 * u, middle + up, scale, QUIET, 11 * u, "end"))
-        if trace.clipped and not small:
-            self.texts.append(Text(10 * u, middle + 26 * u, "clipped", TONES["bad"], 11 * u, bold=True))
 
     def _lines(self) -> None:
         area, u = self._area, self._u
@@ -234,6 +216,28 @@ class _Sheet:
                 Text(x + 10 * size * self._style.advance, line, keys, colours.SKY, size, "end", True)
             )
             self.help.append(Text(x + 12 * size * self._style.advance, line, what, INK, size))
+
+
+@lru_cache(maxsize=32)
+def _label(trace: Trace, lane: Area, u: float, below: bool) -> tuple[list[Box], list[Text]]:
+    """Beside a lane: which channel, and a bar as long as its label says. The same in most pictures."""
+    middle = lane.y + lane.height / 2
+    boxes = [Box(lane.x, middle, lane.width, max(1, u), ZERO)]
+    if below:
+        boxes.append(Box(lane.x, lane.y, lane.width, max(1, u), GROUND))
+    small = lane.height < _SMALL_LANE * u
+    name, up = str(trace.channel) if small else trace.label, 0 if small else 9 * u
+    texts = [Text(10 * u, middle - up, name, trace.colour, 12 * u, bold=True)]
+    if trace.selected:
+        texts.append(Text(1 * u, middle - up, "▸", trace.colour, 12 * u, bold=True))
+    bar = _reach_px(lane, u)
+    x, y = lane.x - 9 * u, middle - bar / 2
+    boxes.append(Box(x, y, 2 * u, bar, QUIET))
+    boxes += [Box(x - 2 * u, end, 6 * u, max(1, u), QUIET) for end in (y, y + bar)]
+    texts.append(Text(lane.x - 17 * u, middle + up, f"{trace.reach:g} {trace.unit}", QUIET, 11 * u, "end"))
+    if trace.clipped and not small:
+        texts.append(Text(10 * u, middle + 26 * u, "clipped", TONES["bad"], 11 * u, bold=True))
+    return boxes, texts
 
 
 def _lanes(frame: Frame, area: Area) -> Iterator[tuple[Trace, Area]]:

@@ -137,7 +137,7 @@ class _Pool(Generic[_SHAPE]):
         for at, shape in enumerate(shapes[:known]):
             if at >= self._visible:
                 canvas.itemconfigure(self._items[at], state="normal")
-            if shape != self._shown[at]:
+            if shape is not self._shown[at] and shape != self._shown[at]:
                 self._move(self._items[at], shape, self._shown[at])
                 self._shown[at] = shape
         for at in range(len(shapes), self._visible):
