@@ -24,7 +24,7 @@ def _blocks(language: str) -> list[str]:
 
 CONSOLE = [line[2:] for block in _blocks("console") for line in block.splitlines()]
 EXAMPLES = [
-    line
+    line.replace(r"\(aq", "'").removesuffix(r"\e")  # what mandoc makes a quote, and a backslash
     for page in sorted((REPOSITORY / "man").glob("*.1"))
     for line in re.findall(r"^(?:\.Dl )?\$ (.*)$", page.read_text(), re.MULTILINE)
 ]
@@ -47,7 +47,7 @@ def test_a_session_plays_what_the_readme_shows(line: str) -> None:
 @pytest.mark.parametrize("line", [*CONSOLE, *EXAMPLES])
 def test_kit_understands_what_is_shown(line: str) -> None:
     """Parses the arguments as the command would, and runs nothing."""
-    found = re.findall(r"\bkit ((?:agent|eeg|tls)\b[^\")>|]*)", line)
+    found = re.findall(r"\bkit ((?:agent|eeg|tls)\b(?:'[^']*'|[^\")>|'])*)", line)
     assert found or not line.startswith("kit")
     for command in found:
         group_name, name, *arguments = shlex.split(command)

@@ -41,6 +41,14 @@ def test_records_have_the_condition_and_its_values(kit: Kit) -> None:
     assert first["latency_ms"] is None
 
 
+def test_of_a_recording_the_time_counts_from_its_begin(kit: Kit, tmp_path: Path) -> None:
+    out = str(tmp_path / "out.edf")
+    assert kit("eeg", "record", out, "sim:seed=7,speed=max,duration=8").returncode == 0
+    first = kit("eeg", "watch", out, "--when", "blink").stdout.split()
+    assert first[1:] == ["s", "blink:", "true"] + first[4:]
+    assert float(first[0]) < 8
+
+
 def test_a_pipe_from_read_is_watched(kit: Kit, kit_program: str) -> None:
     shell = f"{kit_program} eeg read '{_SOURCE}' 2>/dev/null | {kit_program} eeg watch --when 'blink'"
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60, check=False)

@@ -161,9 +161,10 @@ def _shower(stream: Stream, output: Output) -> Callable[[Event], None]:
 
 def _time(time_us: int, stream: Stream) -> str:
     """The hour of the day, or of a recording the seconds since its begin."""
-    if not stream.recorded and stream.tally.first_wall_us:
+    begun_us = stream.tally.first_us
+    if not stream.recorded and begun_us:
         return datetime.fromtimestamp(time_us / 1e6).strftime("%H:%M:%S.%f")[:-3]
-    return f"{(time_us - (stream.tally.first_wall_us or 0)) / 1e6:9.3f} s"
+    return f"{(time_us - (begun_us or 0)) / 1e6:9.3f} s"
 
 
 def _filtered(show: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -28,6 +28,7 @@ class Tally:
         self.reordered = 0
         self.restarts = 0
         self.bytes = 0
+        self.first_us: int | None = None  # of any kind that packets can come with
         self.first_wall_us: int | None = None
         self.last_wall_us: int | None = None
         self.rate: Rate | None = None
@@ -98,6 +99,8 @@ class Tally:
         end = run.sequence + count
         if end > self._sequences:  # noqa: PLR1730 -- a call is twice as slow, and this is done for each run
             self._sequences = end
+        if run.times and self.first_us is None and count:
+            self.first_us = run.given_us[0]
         if run.times and run.times.wall_us and count:
             walls, steady = run.times.wall_us, run.times.monotonic_us or run.times.wall_us
             if self.first_wall_us is None:
