@@ -45,7 +45,7 @@ def test_of_a_recording_the_time_counts_from_its_begin(kit: Kit, tmp_path: Path)
     out = str(tmp_path / "out.edf")
     assert kit("eeg", "record", out, "sim:seed=7,speed=max,duration=8").returncode == 0
     first = kit("eeg", "watch", out, "--when", "blink").stdout.split()
-    assert first[1:] == ["s", "blink:", "true"] + first[4:]
+    assert first[1:] == ["s", "blink:", "true", *first[4:]]
     assert float(first[0]) < 8
 
 
