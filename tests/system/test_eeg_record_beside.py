@@ -42,6 +42,7 @@ def test_what_is_watched_for_is_marked_streamed_and_answered(kit: Kit, tmp_path:
         (["--when", "alpha1 >"], "alpha1 >"),
         (["--run", "true"], "no condition that it is for"),
         (["--view"], "standard output is no terminal"),
+        (["--when", "ch1 > 1", "--tone", "--json"], "the tone goes to standard output"),
     ],
 )
 def test_what_cannot_be_is_said_before_there_is_a_file(

@@ -56,7 +56,7 @@ def record_eeg(
     from kit.cli.eeg_recording_beside import check_beside, feed_beside
 
     form = target_format or _form(target)
-    check_beside(beside)
+    check_beside(beside, output)
     with stopped_by_signals() as stop, open_capture(capture, beside.together_s) as stream:
         settings = recording_settings(capture, stream, header, form=form, **wish)
         first = open_recorder(target, settings)

@@ -13,6 +13,7 @@ from kit.cli.eeg_recordings import Recordings
 from kit.cli.eeg_streaming import tell_opened
 from kit.cli.eeg_viewing import ViewWish, show
 from kit.cli.eeg_watching import make_watcher, read_conditions
+from kit.core.errors import UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
@@ -24,9 +25,11 @@ from kit.eeg.watching.events import Crossing, Event
 from kit.eeg.watching.telling import words
 
 
-def check_beside(beside: Beside) -> None:
+def check_beside(beside: Beside, output: Output) -> None:
     """Raise UsageError for what cannot be, before anything is opened."""
     read_conditions(beside.watch)
+    if beside.watch.tone and not beside.watch.player and output.as_json:
+        raise UsageError("the tone goes to standard output, and so does --json", hint="add --player")
     if beside.view:
         check(os.environ, sys.stdout.isatty(), plain=False)
 
