@@ -14,8 +14,6 @@ SPECTRUM_ROWS = 9
 _DB = 10
 _BOTTOM_DB, _TOP_DB = -20.0, 40.0
 _TICK_HZ = 10
-# Matplotlib's "viridis" in eight steps: evenly lighter, and told apart by people with any colour vision.
-_LEVELS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 
 
 class Panels:
@@ -124,10 +122,12 @@ class Panels:
         coloured = self._paint.depth in ("256", "full")
         for level in levels:
             if not coloured:
-                text += " " if level is None else shades[level * (len(shades) - 1) // (len(_LEVELS) - 1)]
+                text += (
+                    " " if level is None else shades[level * (len(shades) - 1) // (len(colours.SCALE) - 1)]
+                )
                 continue
             if level != before:
-                text += RESET if level is None else self._paint.behind(_LEVELS[level])
+                text += RESET if level is None else self._paint.behind(colours.SCALE[level])
                 before = level
             text += self._paint.on(colours.GAP) + self._glyphs.behind["gap"] if level is None else " "
         return text
@@ -143,4 +143,4 @@ def _band_name(bar: Bar, wide: int) -> str:
 
 def _level(power_db: float) -> int:
     share = (power_db - _BOTTOM_DB) / (_TOP_DB - _BOTTOM_DB)
-    return min(max(int(share * len(_LEVELS)), 0), len(_LEVELS) - 1)
+    return min(max(int(share * len(colours.SCALE)), 0), len(colours.SCALE) - 1)
