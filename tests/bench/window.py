@@ -63,6 +63,7 @@ def _stream() -> Iterator[Stream]:
         path, duration_s = board.stdout.readline().strip(), _BEFORE_S + _MEASURED_S + 1
         try:
             with open_stream(path, duration_s=duration_s, together_s=TOGETHER_S) as stream:
+                stream.restful = True
                 yield stream
         finally:
             board.terminate()

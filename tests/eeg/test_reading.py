@@ -376,3 +376,12 @@ def test_what_comes_through_a_pipe_is_not_recorded(tmp_path: Path) -> None:
     for source, recorded in ((str(file), True), (str(fifo), False), ("sim:speed=max", True), ("sim:", False)):
         with open_stream(source) as stream:
             assert stream.recorded is recorded
+
+
+def test_a_restful_stream_reads_what_came_together_at_once() -> None:
+    with open_stream("sim:seed=3", together_s=0.05, duration_s=0.5) as stream:
+        stream.restful = True
+        runs = [item for items in stream.batches() for item in items if isinstance(item, Run)]
+    assert stream.tally.lost == 0
+    assert stream.tally.packets == sum(len(run.stretch) for run in runs)
+    assert stream.tally.packets > 100

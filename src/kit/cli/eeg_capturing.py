@@ -32,12 +32,15 @@ class CaptureWish:
     rate_hz: Fraction
 
 
-def open_capture(wish: CaptureWish, together_s: float = 0.04) -> Stream:
-    """The stream; without a source it is what is piped in, or else the port that a board is on."""
+def open_capture(wish: CaptureWish, together_s: float = 0.04, *, restful: bool = False) -> Stream:
+    """The stream; without a source it is what is piped in, or else the port that a board is on.
+
+    A restful one wakes up once for what is handed on together, and dates packets by that.
+    """
     source = wish.source
     if source is None and _is_piped():
         source = _STANDARD
-    return open_stream(
+    stream = open_stream(
         source,
         protocol=wish.protocol,
         baud=wish.baud,
@@ -48,6 +51,8 @@ def open_capture(wish: CaptureWish, together_s: float = 0.04) -> Stream:
         scale=wish.scale,
         together_s=together_s,
     )
+    stream.restful = restful
+    return stream
 
 
 def calibrated(wish: CaptureWish) -> CaptureWish:

@@ -31,7 +31,7 @@ from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.terminal import Terminal, check, opened
 
 # Reads that are handed on together: shorter than a picture, so that it is as new as can be.
-TOGETHER_S = 0.03
+TOGETHER_S = 0.02
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
@@ -90,7 +90,7 @@ def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
             return take_snapshot(capture, wish, wish.snapshot, output)
         return view_in_window(capture, wish, output)
     check(os.environ, sys.stdout.isatty(), wish.ascii)
-    with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
+    with open_capture(capture, TOGETHER_S, restful=True) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
         feeding = Feeding(stream, [stage])
         recordings = Recordings(feeding, lambda: recording_settings(capture, stream))

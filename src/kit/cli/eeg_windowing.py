@@ -33,7 +33,7 @@ _READ_S = 0.1  # nobody reads numbers that change sixty times a second
 
 def view_in_window(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     """Show a capture in a window until a person has seen enough; the exit status."""
-    with open_capture(capture, TOGETHER_S) as stream, stopped_by_signals() as stop:
+    with open_capture(capture, TOGETHER_S, restful=True) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings({})))
         with Window(f"{stream.name} - kit eeg view") as window:
             feeding = Feeding(stream, [stage])

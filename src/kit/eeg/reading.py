@@ -82,6 +82,8 @@ class Stream(Subscribing):
         self._intake = intake
         self._capture = intake.capture
         self._together_ns = int(together_s * 1_000_000_000)
+        # Whoever draws has no use for the time of each read, which costs more than what is drawn of it.
+        self.restful = False
         self._limit = limit
         self._stopped: str | None = None
         self._waiting: list[Chunk] = []  # read, and not fed yet
@@ -206,12 +208,19 @@ class Stream(Subscribing):
                     yield self._passed(self._intake.interrupt(chunk))
                 elif self._is_time(chunk):
                     yield self._fed()
+                    if self.restful and self._source.live and chunk.data:
+                        self._rest()
                 if self._stopped:
                     break
         except KitError:
             yield [*self._fed(), *self._end("error")]
             raise
         yield [*self._fed(), *self._end(self._stopped or "end")]
+
+    def _rest(self) -> None:
+        """Let as much come as is handed on together, so that one read takes it."""
+        passed_ns = time.monotonic_ns() - self._fed_ns
+        time.sleep(max(0, self._together_ns - passed_ns) / 1e9)
 
     def _is_time(self, chunk: Chunk) -> bool:
         """Takes a chunk; is it time to feed what was read?"""
