@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 from kit.cli.eeg_endings import StopSignal
-from kit.cli.eeg_viewing import ViewWish
+from kit.cli.eeg_view_wish import ViewWish
 from kit.cli.eeg_windowing import TOGETHER_S, show_in_window
 from kit.core.stats import percentile
 from kit.eeg.feeding import Feeding

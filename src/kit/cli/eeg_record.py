@@ -50,6 +50,7 @@ def record(
     With --when it watches as 'kit eeg watch' does, and marks what it finds.
     Without SOURCE it is what is piped in, or else the serial port that a board is on.
     """
-    from kit.cli.eeg_recording import Beside, record_eeg
+    from kit.cli.eeg_beside import Beside
+    from kit.cli.eeg_recording import record_eeg
 
     return record_eeg(capture, target, output, beside=Beside(view, stream, watch), **wish)

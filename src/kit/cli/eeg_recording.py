@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kit.cli.eeg_beside import Beside
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
@@ -16,30 +17,13 @@ from kit.core.errors import KitError, UsageError
 from kit.core.output import Output
 from kit.core.text import printable
 from kit.eeg.feeding import Feeding
-from kit.eeg.reading import TOGETHER_S, Stream
+from kit.eeg.reading import Stream
 from kit.eeg.recordings.making import form_of
 from kit.eeg.recordings.recorder import Recorder, open_recorder
 from kit.eeg.summary import summary
 
-if TYPE_CHECKING:
-    from kit.cli.eeg_watching import WatchWish
-
 _LOOK_S = 0.25
 _Show = Callable[[Sequence[str]], None]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What is to be done beside recording."""
-
-    view: bool
-    stream: bool
-    watch: WatchWish
-
-    @property
-    def together_s(self) -> float:
-        """How long reads may be handed on together: a picture is to be new."""
-        return 0.03 if self.view else TOGETHER_S
 
 
 def record_eeg(

@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 
+from kit.cli.eeg_beside import Beside
 from kit.cli.eeg_capturing import CaptureWish
 from kit.cli.eeg_endings import StopSignal
-from kit.cli.eeg_recording import Beside
 from kit.cli.eeg_recordings import Recordings
 from kit.cli.eeg_streaming import tell_opened
-from kit.cli.eeg_viewing import ViewWish, show
+from kit.cli.eeg_view_wish import ViewWish
+from kit.cli.eeg_viewing import show
 from kit.cli.eeg_watching import make_watcher, read_conditions
 from kit.core.errors import UsageError
 from kit.core.output import Output

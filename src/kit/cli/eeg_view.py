@@ -88,7 +88,8 @@ def view(capture: CaptureWish, high_pass_hz: float, notch_hz: float, low_pass_hz
     SOURCE is what 'kit eeg read' takes, in any format that it prints; without one, it is what is piped in,
     or the serial port that a board is on. The key ? tells what the others do.
     """
-    from kit.cli.eeg_viewing import ViewWish, view_eeg
+    from kit.cli.eeg_view_wish import ViewWish
+    from kit.cli.eeg_viewing import view_eeg
     from kit.eeg.viewing.filtering import FilterWish
 
     filters = FilterWish(high_pass_hz or None, notch_hz or None, low_pass_hz or None)

@@ -9,24 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import Recordings
 from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
+from kit.cli.eeg_view_wish import ViewWish
 from kit.core.errors import UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
-from kit.eeg.viewing.filtering import FilterWish
-from kit.eeg.viewing.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
 from kit.eeg.viewing.page import Page
 from kit.eeg.viewing.paint import Paint, depth_of
 from kit.eeg.viewing.scene import Scene
-from kit.eeg.viewing.settings import CHANNELS, Settings, Units
 from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.terminal import Terminal, check, opened
 
@@ -35,48 +31,6 @@ TOGETHER_S = 0.02
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
-
-_AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
-
-
-@dataclass(frozen=True)
-class ViewWish:
-    """How it is to be shown."""
-
-    channels: tuple[int, ...] | None = (1, 2)
-    seconds: float = 4
-    gain: float = 100
-    units: Units = "uv"
-    sweep: bool | None = None
-    filters: FilterWish = _AGAINST_OFFSET
-    ascii: bool = False
-    blocks: bool = False
-    fps: float | None = None
-    window: bool = False
-    snapshot: str | None = None
-
-    def settings(self, environment: Mapping[str, str]) -> Settings:
-        """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""
-        return Settings(
-            shown=self._shown(),
-            reaches=(self.gain,) * CHANNELS,
-            units=self.units,
-            seconds=self.seconds,
-            sweep=bool(environment.get("SSH_CONNECTION")) if self.sweep is None else self.sweep,
-            filters=self.filters,
-        )
-
-    def _shown(self) -> tuple[bool, ...]:
-        channels = range(1, CHANNELS + 1)
-        if self.channels and self.channels[-1] > CHANNELS:
-            raise UsageError(f"there is no channel {self.channels[-1]}", hint=f"there are 1 to {CHANNELS}")
-        return tuple(self.channels is None or number in self.channels for number in channels)
-
-    def glyphs(self, environment: Mapping[str, str]) -> Glyphs:
-        """The Linux console has no braille in its font."""
-        if self.ascii:
-            return ASCII
-        return BLOCKS if self.blocks or environment.get("TERM") == "linux" else BRAILLE
 
 
 def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:

@@ -10,7 +10,7 @@ from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import Recordings
 from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
-from kit.cli.eeg_viewing import ViewWish
+from kit.cli.eeg_view_wish import ViewWish
 from kit.cli.files import result_file
 from kit.core.output import Output
 from kit.eeg.batch import Batch

@@ -1,0 +1,25 @@
+"""What is wished for beside a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kit.eeg.reading import TOGETHER_S
+
+if TYPE_CHECKING:
+    from kit.cli.eeg_watching import WatchWish
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is to be done beside recording."""
+
+    view: bool
+    stream: bool
+    watch: WatchWish
+
+    @property
+    def together_s(self) -> float:
+        """How long reads may be handed on together: a picture is to be new."""
+        return 0.03 if self.view else TOGETHER_S
