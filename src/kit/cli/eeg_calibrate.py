@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kit.cli.eeg_options import FORMATS, Number, baud_option, protocol_option, rate_option
+from kit.cli.eeg_options import Number, baud_option, form_option, protocol_option, rate_option
 from kit.cli.options import json_option
 from kit.core.output import Output
 
@@ -44,14 +44,7 @@ from kit.core.output import Output
     metavar="SECONDS",
     help="How long to listen.",
 )
-@click.option(
-    "--from",
-    "form",
-    type=click.Choice(FORMATS),
-    default="auto",
-    show_default=True,
-    help="The input's format; auto looks at its first bytes. A device sends raw ones.",
-)
+@form_option
 @protocol_option
 @baud_option
 @rate_option

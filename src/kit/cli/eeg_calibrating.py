@@ -32,7 +32,7 @@ class Wish:
     frequency_hz: float | None
     waveform: Literal["auto", "sine", "square"]
     duration_s: float
-    form: str
+    form: str | None
     protocol: str
     baud: int
     rate_hz: Fraction

@@ -14,7 +14,6 @@ from kit.eeg.reading import open as open_stream
 from kit.eeg.scale import Scale
 from kit.eeg.summary import complaint, summary
 
-_AUTO = "auto"
 _STANDARD = "-"
 
 
@@ -23,7 +22,7 @@ class CaptureWish:
     """Which source, and how it is to be read."""
 
     source: str | None
-    form: str
+    form: str | None
     scale: Scale
     duration_s: float | None
     reconnect: bool
@@ -47,7 +46,7 @@ def open_capture(wish: CaptureWish, together_s: float = 0.04, *, restful: bool =
         rate_hz=wish.rate_hz,
         reconnect=wish.reconnect,
         duration_s=wish.duration_s,
-        form=None if wish.form == _AUTO else wish.form,
+        form=wish.form,
         scale=wish.scale,
         together_s=together_s,
     )

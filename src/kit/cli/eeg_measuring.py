@@ -30,7 +30,6 @@ from kit.eeg.stats.words import channel_notes, channel_table, facts
 from kit.eeg.summary import complaint, too_much_lost
 from kit.eeg.tally import Tally
 
-AUTO = "auto"
 _Show = Callable[[Sequence[str]], None]
 # What is in a pipe when Ctrl-C comes is still read, as the program before it ends in good order, too.
 _DRAIN_NS = 1_000_000_000
@@ -41,7 +40,7 @@ class Wish:
     """What the command line asks for."""
 
     source: str
-    form: str
+    form: str | None
     scale: Scale
     duration_s: float | None
     fail_above_percent: float | None
@@ -73,7 +72,7 @@ class _Measurement:
         self._source = source
         self._wish = wish
         self._capture = Capture(wish.protocol, rate_hz=wish.rate_hz, baud=wish.baud)
-        form = (RAW if source.live else None) if wish.form == AUTO else wish.form
+        form = RAW if source.live and wish.form is None else wish.form
         self._intake = Intake(self._capture, form, wish.scale)
         self._limit = Limit(None, wish.duration_s, wish.rate_hz)
         self._statistics: Statistics | None = None

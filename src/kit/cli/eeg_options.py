@@ -17,8 +17,9 @@ from kit.core.errors import UsageError
 if TYPE_CHECKING:
     from kit.eeg.scale import Scale
 
+_AUTO = "auto"
 FORMATS = (
-    *("auto", "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table"),
+    *(_AUTO, "raw", "eegreader", "eegreader-json", "csv", "tsv", "ndjson", "table"),
     *("edf", "bdf", "xdf"),
 )
 
@@ -40,6 +41,23 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+def _form(_context: click.Context, _parameter: click.Parameter, value: str) -> str | None:
+    return None if value == _AUTO else value
+
+
+def form_option(function: _F) -> _F:
+    """--from, handed to the command as `form`; None is to look at the first bytes."""
+    return click.option(
+        "--from",
+        "form",
+        type=click.Choice(FORMATS),
+        default=_AUTO,
+        show_default=True,
+        callback=_form,
+        help="The input's format; auto looks at its first bytes. A device sends raw ones.",
+    )(function)
 
 
 def protocol_option(function: _F) -> _F:
@@ -278,18 +296,10 @@ def capture_options(function: _F) -> _F:
         return function(*values, capture=capture, **options)
 
     source = click.argument("source", metavar="[SOURCE]", required=False)
-    form = click.option(
-        "--from",
-        "form",
-        type=click.Choice(FORMATS),
-        default="auto",
-        show_default=True,
-        help="The input's format; auto looks at its first bytes. A device sends raw ones.",
-    )
     reconnect = click.option(
         "--reconnect", is_flag=True, help="Wait for a device that is not there, or goes away."
     )
     wrapped: Any = command
     for option in (rate_option, baud_option, protocol_option, reconnect, duration_option, scale_options):
         wrapped = option(wrapped)
-    return source(form(wrapped))  # type: ignore[no-any-return]
+    return source(form_option(wrapped))  # type: ignore[no-any-return]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.eeg_options import (
-    FORMATS,
     duration_option,
+    form_option,
     place_options,
     protocol_option,
     rate_option,
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("path", metavar="FILE")
-@click.option(
-    "--from",
-    "form",
-    type=click.Choice(FORMATS),
-    default="auto",
-    show_default=True,
-    help="The format of FILE; auto looks at its first bytes.",
-)
+@form_option
 @speed_option
 @click.option("--loop", is_flag=True, help="Begin anew at the end; the counter goes on.")
 @place_options
@@ -49,5 +42,4 @@ def play(output: Output, place: Place, **wish: Any) -> None:
     from kit.cli.eeg_playing import play_eeg
     from kit.eeg.playing.recording import Wish
 
-    wish["form"] = None if wish["form"] == "auto" else wish["form"]
     play_eeg(Wish(**wish), place, output)

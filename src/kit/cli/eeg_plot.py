@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from kit.cli.eeg_options import (
-    FORMATS,
     channels_option,
+    form_option,
     protocol_option,
     rate_option,
     scale_options,
@@ -41,14 +41,7 @@ _SECONDS = Seconds(min=0)
     help="Leave out what is before this time.",
 )
 @click.option("--end", "end_s", type=_SECONDS, metavar="SECONDS", help="Leave out what is after this time.")
-@click.option(
-    "--from",
-    "form",
-    type=click.Choice(FORMATS),
-    default="auto",
-    show_default=True,
-    help="The format of FILE; auto looks at its first bytes.",
-)
+@form_option
 @scale_options
 @protocol_option
 @rate_option

@@ -38,7 +38,7 @@ class Wish:
     channels: Sequence[int] | None
     begin_s: float
     end_s: float | None
-    form: str
+    form: str | None
     scale: Scale
     protocol: str
     rate_hz: Fraction
@@ -57,7 +57,7 @@ def plot_eeg(wish: Wish) -> None:
             protocol=wish.protocol,
             rate_hz=wish.rate_hz,
             start_us=wish.start_us,
-            form=None if wish.form == "auto" else wish.form,
+            form=wish.form,
             scale=wish.scale,
         ) as stream:
             found = _gathered(stream, plotted)

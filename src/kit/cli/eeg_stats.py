@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from kit.cli.eeg_options import (
-    FORMATS,
     baud_option,
     duration_option,
     fail_above_option,
+    form_option,
     protocol_option,
     rate_option,
     scale_options,
@@ -21,14 +21,7 @@ from kit.core.output import Output
 
 @click.command()
 @click.argument("source", metavar="[SOURCE]", default="-")
-@click.option(
-    "--from",
-    "form",
-    type=click.Choice(FORMATS),
-    default="auto",
-    show_default=True,
-    help="The input's format; auto looks at its first bytes. A device sends raw ones.",
-)
+@form_option
 @scale_options
 @duration_option
 @fail_above_option
