@@ -24,7 +24,7 @@ from kit.eeg.formats import RECORDED, Units
 from kit.eeg.recordings.making import SUFFIXES
 from kit.eeg.recordings.parts import Parts
 from kit.eeg.scale import Scale
-from kit.eeg.summary import summary
+from kit.eeg.summary import summary, totals
 
 _STANDARD = "-"
 _PIECE = 256 * 1024
@@ -146,19 +146,10 @@ def _tell(done: Converted, wish: Wish, *, as_json: bool) -> None:
 
 
 def _record(done: Converted) -> dict[str, object]:
-    tally = done.tally
     return {
         "from": done.source,
         "to": done.target,
-        "packets": tally.packets,
-        "lost": tally.lost,
-        "lost_low": tally.lost_low,
-        "lost_high": tally.lost_high,
-        "skipped": tally.skipped,
-        "duplicates": tally.duplicates,
-        "reordered": tally.reordered,
-        "restarts": tally.restarts,
-        "duration_us": tally.duration_us,
+        **totals(done.tally),
         "times_left_out": done.times_left_out,
         "skipped_left_out": done.skipped_left_out,
     }

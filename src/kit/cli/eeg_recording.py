@@ -20,7 +20,7 @@ from kit.eeg.feeding import Feeding
 from kit.eeg.reading import Stream
 from kit.eeg.recordings.making import form_of
 from kit.eeg.recordings.recorder import Recorder, open_recorder
-from kit.eeg.summary import summary
+from kit.eeg.summary import summary, totals
 
 _LOOK_S = 0.25
 _Show = Callable[[Sequence[str]], None]
@@ -127,15 +127,7 @@ def _record(stream: Stream, recordings: Recordings, error: KitError | None) -> d
             {"path": str(path), "format": form, "bytes": path.stat().st_size}
             for path, form in recordings.files()
         ],
-        "packets": tally.packets,
-        "lost": tally.lost,
-        "lost_low": tally.lost_low,
-        "lost_high": tally.lost_high,
-        "skipped": tally.skipped,
-        "duplicates": tally.duplicates,
-        "reordered": tally.reordered,
-        "restarts": tally.restarts,
-        "duration_us": tally.duration_us,
+        **totals(tally),
         "rate_hz": tally.rate.hz if tally.rate else None,
         "dropped": recordings.dropped,
         "error": str(error) if error else None,

@@ -27,6 +27,21 @@ def summary(tally: Tally) -> list[str]:
     return lines
 
 
+def totals(tally: Tally) -> dict[str, int]:
+    """The same as figures; the names are those of the fields that commands promise."""
+    return {
+        "packets": tally.packets,
+        "lost": tally.lost,
+        "lost_low": tally.lost_low,
+        "lost_high": tally.lost_high,
+        "skipped": tally.skipped,
+        "duplicates": tally.duplicates,
+        "reordered": tally.reordered,
+        "restarts": tally.restarts,
+        "duration_us": tally.duration_us,
+    }
+
+
 def _losses(tally: Tally) -> str:
     if not tally.lost and tally.lost_high <= 0:
         # Without times nobody can tell whether whole periods of the counter are missing.
