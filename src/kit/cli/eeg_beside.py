@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kit.eeg.reading import TOGETHER_S
+from kit.cli import eeg_view_wish
+from kit.eeg import reading
 
 if TYPE_CHECKING:
     from kit.cli.eeg_watching import WatchWish
@@ -22,4 +23,4 @@ class Beside:
     @property
     def together_s(self) -> float:
         """How long reads may be handed on together: a picture is to be new."""
-        return 0.03 if self.view else TOGETHER_S
+        return eeg_view_wish.TOGETHER_S if self.view else reading.TOGETHER_S

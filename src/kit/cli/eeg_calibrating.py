@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
+from kit.cli.eeg_capturing import CaptureWish, feed, open_capture, tell
 from kit.cli.eeg_endings import stopped_by_signals
 from kit.cli.eeg_scales import identity_of, save
 from kit.core.output import Output
@@ -21,6 +21,7 @@ from kit.eeg.scale import Scale
 
 _HEAD = ("channel", "counts p-p", "µV per count", "spread", "")
 _UNEQUAL_PERCENT = 2
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,7 @@ def calibrate_eeg(wish: Wish, output: Output) -> int:
     collector = Collector(wish.rate_hz)
     with open_capture(wish.capture) as stream, stopped_by_signals() as stop:
         output.note(f"kit: listening to {stream.name!r} for {wish.duration_s:g} s")
-        feeding = Feeding(stream, [collector])
-        feeding.start()
-        while feeding.running:
-            feeding.join(0.1)
-            if stop.number:
-                feeding.stop()
-        feeding.join()
+        feed(Feeding(stream, [collector]), stop, _LOOK_S)
         tell(stream, output)
         name = stream.name
     if stop.exit_status:

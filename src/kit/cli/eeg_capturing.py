@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from kit.cli.eeg_endings import StopSignal
 from kit.cli.eeg_scales import scale_of
 from kit.core.output import Output
-from kit.eeg.reading import Stream
+from kit.eeg.feeding import Feeding
+from kit.eeg.reading import TOGETHER_S, Stream
 from kit.eeg.reading import open as open_stream
 from kit.eeg.scale import Scale
 from kit.eeg.summary import complaint, summary
@@ -31,7 +34,7 @@ class CaptureWish:
     rate_hz: Fraction
 
 
-def open_capture(wish: CaptureWish, together_s: float = 0.04, *, restful: bool = False) -> Stream:
+def open_capture(wish: CaptureWish, together_s: float = TOGETHER_S, *, restful: bool = False) -> Stream:
     """The stream; without a source it is what is piped in, or else the port that a board is on.
 
     A restful one wakes up once for what is handed on together, and dates packets by that.
@@ -52,6 +55,18 @@ def open_capture(wish: CaptureWish, together_s: float = 0.04, *, restful: bool =
     )
     stream.restful = restful
     return stream
+
+
+def feed(feeding: Feeding, stop: StopSignal, every_s: float, look: Callable[[], None] | None = None) -> None:
+    """Feed to the end, or until a signal comes; `look` meanwhile. Raises what ended it."""
+    feeding.start()
+    while feeding.running:
+        feeding.join(every_s)
+        if look:
+            look()
+        if stop.number:
+            feeding.stop()
+    feeding.join()
 
 
 def calibrated(wish: CaptureWish) -> CaptureWish:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.cli.eeg_beside import Beside
-from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
+from kit.cli.eeg_capturing import CaptureWish, feed, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import Recordings
@@ -96,15 +96,13 @@ def _run(
 def _look(feeding: Feeding, recorder: Recorder, stop: StopSignal, output: Output) -> None:
     """Feed, and say from time to time how it goes; raises what ended it."""
     begun_s = time.monotonic()
-    feeding.start()
     with output.live() as show:
-        while feeding.running:
-            feeding.join(_LOOK_S)
+
+        def look() -> None:
             if show:
                 show(_progress(feeding.stream, recorder, time.monotonic() - begun_s))
-            if stop.number:
-                feeding.stop()
-    feeding.join()
+
+        feed(feeding, stop, _LOOK_S, look)
 
 
 def _progress(stream: Stream, recorder: Recorder, passed_s: float) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from kit.core.errors import KitError
+from kit.core.output import Output
 from kit.core.text import printable
 from kit.eeg.feeding import Feeding
 from kit.eeg.recordings.recorder import Recorder, open_recorder
@@ -56,3 +58,14 @@ class Recordings:
         self._feeding.add(self._current)
         scene.recording = path.name
         return ""
+
+
+@contextmanager
+def recordings_of(feeding: Feeding, settings: Callable[[], Settings], output: Output) -> Iterator[Recordings]:
+    """Those that are wished for while a capture is seen; at the end they are told of."""
+    recordings = Recordings(feeding, settings)
+    try:
+        yield recordings
+    finally:
+        for line in recordings.summary():
+            output.note(f"kit: {line}")

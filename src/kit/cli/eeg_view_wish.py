@@ -10,6 +10,8 @@ from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
 from kit.eeg.viewing.settings import CHANNELS, Settings, Units
 
+# Reads that are handed on together: shorter than a picture, so that it is as new as can be.
+TOGETHER_S = 0.02
 _AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
 
 

@@ -13,9 +13,9 @@ import time
 from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
-from kit.cli.eeg_recordings import Recordings
+from kit.cli.eeg_recordings import recordings_of
 from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
-from kit.cli.eeg_view_wish import ViewWish
+from kit.cli.eeg_view_wish import TOGETHER_S, ViewWish
 from kit.core.errors import UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
@@ -26,8 +26,6 @@ from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.terminal import Terminal, check, opened
 
-# Reads that are handed on together: shorter than a picture, so that it is as new as can be.
-TOGETHER_S = 0.02
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
@@ -47,14 +45,10 @@ def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     with open_capture(capture, TOGETHER_S, restful=True) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
         feeding = Feeding(stream, [stage])
-        recordings = Recordings(feeding, lambda: recording_settings(capture, stream))
         watch = Watch(stream.name, capture.baud)
-        try:
+        with recordings_of(feeding, lambda: recording_settings(capture, stream), output) as recordings:
             if not show(feeding, stage, wish, stop, watch, output, recordings.begin_or_end):
                 return _HANGUP_STATUS
-        finally:
-            for line in recordings.summary():
-                output.note(f"kit: {line}")
         tell(stream, output)
         return stop.exit_status
 

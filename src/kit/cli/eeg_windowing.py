@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from time import monotonic
 
-from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
+from kit.cli.eeg_capturing import CaptureWish, feed, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
-from kit.cli.eeg_recordings import Recordings
+from kit.cli.eeg_recordings import recordings_of
 from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
 from kit.cli.eeg_view_wish import ViewWish
 from kit.cli.files import result_file
@@ -37,13 +37,9 @@ def view_in_window(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings({})))
         with Window(f"{stream.name} - kit eeg view") as window:
             feeding = Feeding(stream, [stage])
-            recordings = Recordings(feeding, lambda: recording_settings(capture, stream))
             watch = Watch(stream.name, capture.baud)
-            try:
+            with recordings_of(feeding, lambda: recording_settings(capture, stream), output) as recordings:
                 show_in_window(feeding, stage, window, wish, stop, watch, recordings.begin_or_end)
-            finally:
-                for line in recordings.summary():
-                    output.note(f"kit: {line}")
         tell(stream, output)
         return stop.exit_status
 
@@ -151,12 +147,11 @@ def take_snapshot(capture: CaptureWish, wish: ViewWish, path: str, output: Outpu
 def _run(feeding: Feeding, scene: Scene, stop: StopSignal, seconds: float | None) -> None:
     """To the end, or for so many seconds from the first packet on."""
     begun_s = None
-    feeding.start()
-    while feeding.running:
-        feeding.join(_LOOK_S)
+
+    def look() -> None:
+        nonlocal begun_s
         begun_s = begun_s or (monotonic() if scene.channels else None)
-        if stop.number:
-            feeding.stop()
-        elif seconds and begun_s and monotonic() > begun_s + seconds:
+        if seconds and begun_s and monotonic() > begun_s + seconds:
             feeding.stop("duration")
-    feeding.join()
+
+    feed(feeding, stop, _LOOK_S, look)
