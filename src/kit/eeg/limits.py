@@ -56,7 +56,7 @@ class Limit:
                 within = self._within(item)
                 if not within:
                     break
-                taken.append(_first(item, within))
+                taken.append(item.part(0, within))
             else:
                 taken.append(item)
         while self._closed and taken and isinstance(taken[-1], Fault):
@@ -89,10 +89,3 @@ class Limit:
 
     def _close(self, reason: Literal["count", "duration"]) -> None:
         self._closed, self.reached = True, reason
-
-
-def _first(run: Run, count: int) -> Run:
-    if count == len(run.stretch):
-        return run
-    times = run.times.part(0, count) if run.times else None
-    return Run(run.sequence, run.stretch.part(0, count), times, run.repeated)

@@ -155,6 +155,13 @@ class Run:
     times: Times | None = None
     repeated: bool = False
 
+    def part(self, first: int, last: int) -> Run:
+        """Its packets `first` to before `last`."""
+        if first == 0 and last == len(self.stretch):
+            return self
+        times = self.times.part(first, last) if self.times else None
+        return Run(self.sequence + first, self.stretch.part(first, last), times, self.repeated)
+
     @property
     def given_us(self) -> Sequence[int]:
         """The times that the packets came with, if only the sampled ones; empty if they are to be dated."""

@@ -35,6 +35,14 @@ class Block:
     def __len__(self) -> int:
         return len(self.times_us)
 
+    def part(self, first: int, last: int) -> Block:
+        """Its packets `first` to before `last`."""
+        if first == 0 and last == len(self):
+            return self
+        columns = tuple(column[first:last] for column in self.channels)
+        times_us, buttons = self.times_us[first:last], self.buttons[first:last]
+        return Block(self.sequence + first, times_us, columns, buttons, self.late)
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -59,9 +59,9 @@ class Rounds:
             self._held.append(run)
             return
         yield from self._release()
-        yield from self._passages(_part(run, 0, whole))
+        yield from self._passages(run.part(0, whole))
         if whole < len(run.stretch):
-            self._held.append(_part(run, whole, len(run.stretch)))
+            self._held.append(run.part(whole, len(run.stretch)))
 
     def _whole(self, run: Run) -> int:
         """How many packets of it can be followed by the round's first one."""
@@ -102,13 +102,6 @@ class Rounds:
         self._timeline.begin_anew(run.sequence)
         if self._last is not None:
             self._shift = (self._last + 1 - run.stretch.counters[0]) % run.stretch.layout.period
-
-
-def _part(run: Run, first: int, last: int) -> Run:
-    if first == 0 and last == len(run.stretch):
-        return run
-    times = run.times.part(first, last) if run.times else None
-    return Run(run.sequence + first, run.stretch.part(first, last), times, run.repeated)
 
 
 def _moved(layout: Layout, data: bytes, counters: bytes, shift: int) -> bytes:

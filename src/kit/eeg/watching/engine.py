@@ -106,7 +106,7 @@ class Engine:
         at = 0
         while at < len(block):
             end = min(at + self._until_step, len(block))
-            piece = part(block, at, end)
+            piece = block.part(at, end)
             yield from self._buttons.take(piece)
             yield from self._take_piece(piece)
             self._until_step -= end - at
@@ -190,15 +190,3 @@ class _Now:
 
     def threshold(self, percentile: Percentile) -> float | None:
         return self.thresholds.threshold(percentile) if self.thresholds else None
-
-
-def part(block: Block, first: int, last: int) -> Block:
-    """Its packets `first` to before `last`."""
-    if first == 0 and last == len(block):
-        return block
-    return Block(
-        block.sequence + first,
-        block.times_us[first:last],
-        tuple(column[first:last] for column in block.channels),
-        block.buttons[first:last],
-    )

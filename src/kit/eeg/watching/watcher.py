@@ -8,7 +8,7 @@ from typing import Protocol
 from kit.eeg.batch import Batch
 from kit.eeg.signals import Gap, Signal
 from kit.eeg.watching.commands import Command
-from kit.eeg.watching.engine import Engine, part
+from kit.eeg.watching.engine import Engine
 from kit.eeg.watching.events import Crossing, Event
 from kit.eeg.watching.measuring import STEP_S
 from kit.eeg.watching.telling import environment
@@ -120,7 +120,7 @@ class Watcher:
                 self._sounding.passed(min(missing, _SILENCE_STEPS * self._piece), self._engine)
                 continue
             for at in range(0, len(signal), self._piece):
-                piece = part(signal, at, min(at + self._piece, len(signal)))
+                piece = signal.part(at, min(at + self._piece, len(signal)))
                 self._act([piece])
                 self._sounding.passed(len(piece), self._engine)
 
