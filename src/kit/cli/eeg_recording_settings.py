@@ -35,10 +35,9 @@ def _device(stream: Stream) -> str:
     if not stream.live:
         return ""
     if stream.name.startswith("/dev/"):
-        from kit.eeg.sources.ports import list_ports
+        from kit.eeg.sources.ports import list_ports, port_at
 
-        real = str(Path(stream.name).resolve())
-        port = next((port for port in list_ports() if port.device in (stream.name, real)), None)
+        port = port_at(stream.name, list_ports())
         told = [port.product, port.serial_number] if port else []
         if any(told):
             return " ".join(filter(None, told))

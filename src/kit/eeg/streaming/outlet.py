@@ -7,7 +7,6 @@ many channels there are.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -92,10 +91,10 @@ def make_outlet(stream: Stream, wish: OutletWish, tell: Callable[[Opened], None]
 
 
 def _origin(stream: Stream) -> Origin:
-    from kit.eeg.sources.ports import list_ports
+    from kit.eeg.sources.ports import list_ports, port_at
 
-    host, real = socket.gethostname(), os.path.realpath(stream.name)
-    for port in list_ports() if stream.live else ():
-        if port.device == real:
-            return Origin(stream.name, host, port.manufacturer, port.product, port.serial_number)
-    return Origin(stream.name, host)
+    host = socket.gethostname()
+    port = port_at(stream.name, list_ports()) if stream.live else None
+    if port is None:
+        return Origin(stream.name, host)
+    return Origin(stream.name, host, port.manufacturer, port.product, port.serial_number)
