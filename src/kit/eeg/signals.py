@@ -66,6 +66,11 @@ class ButtonChange:
     button: int
     pressed: bool
 
+    @property
+    def text(self) -> str:
+        """As recordings, streams and people are told."""
+        return f"button {self.button} {'pressed' if self.pressed else 'released'}"
+
 
 Signal = Block | Gap
 Columns = tuple[tuple[Sequence[int], ...], Sequence[int | None]]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from kit.eeg.batch import Mark
 from kit.eeg.capture import Capture
 from kit.eeg.dating import Dating
 from kit.eeg.recordings.making import make_encoder
-from kit.eeg.recordings.pieces import Begin, Encoder, Note, Output, Piece
+from kit.eeg.recordings.pieces import Begin, Encoder, Output, Piece
 from kit.eeg.recordings.settings import Settings
 from kit.eeg.records import Chunk, Item, Times
 from kit.eeg.signals import Signals
@@ -32,7 +33,7 @@ def files(outputs: Iterable[Output]) -> list[bytes]:
 
 
 def encoded(
-    form: str, batches: Iterable[Sequence[Item]], settings: Settings | None = None, notes: Sequence[Note] = ()
+    form: str, batches: Iterable[Sequence[Item]], settings: Settings | None = None, notes: Sequence[Mark] = ()
 ) -> list[Output]:
     """What the encoder gives for these batches."""
     settings = settings or Settings()
@@ -41,7 +42,7 @@ def encoded(
 
 
 def _fed(
-    encoder: Encoder, batches: Iterable[Sequence[Item]], dating: Dating, notes: Sequence[Note]
+    encoder: Encoder, batches: Iterable[Sequence[Item]], dating: Dating, notes: Sequence[Mark]
 ) -> Iterable[Output]:
     signals = Signals(dating)
     for items in batches:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.core.errors import UsageError
+from kit.eeg.batch import Mark
 from kit.eeg.recordings import edf, tals
 from kit.eeg.recordings.grid import Missing
-from kit.eeg.recordings.pieces import Begin, Note
+from kit.eeg.recordings.pieces import Begin
 from kit.eeg.recordings.settings import Settings
 from kit.eeg.records import Interrupted, Item, Lost, Reordered, Restarted, Run
 from kit.eeg.scale import Scale
@@ -149,14 +150,14 @@ def test_a_restart_is_told_with_the_counter_behind_it() -> None:
 
 
 def test_marks_stand_where_their_time_was_and_have_no_control_characters() -> None:
-    note = Note(START_US + 500_000, "eyes\x14 closed\n")
+    note = Mark(START_US + 500_000, "eyes\x14 closed\n")
     (file,) = files(encoded("edf", [runs(range(300))], notes=[note]))
     ((onset, duration, text),) = said(file)
     assert (float(onset), duration, text) == (pytest.approx(0.874_07, abs=1e-5), "", "eyes  closed ")
 
 
 def test_marks_that_find_no_room_get_records_of_their_own() -> None:
-    notes = [Note(START_US, f"{number} {'x' * 300}") for number in range(9)]
+    notes = [Mark(START_US, f"{number} {'x' * 300}") for number in range(9)]
     (file,) = files(encoded("edf", [runs(range(256))], notes=notes))
     told = [text for _, _, text in said(file)]
     assert [text.split()[0] for text in told] == [str(number) for number in range(9)]
@@ -164,7 +165,7 @@ def test_marks_that_find_no_room_get_records_of_their_own() -> None:
 
 
 def test_a_mark_of_another_clock_stands_at_the_newest_packet() -> None:
-    (file,) = files(encoded("edf", [runs(range(256))], notes=[Note(17, "x")]))
+    (file,) = files(encoded("edf", [runs(range(256))], notes=[Mark(17, "x")]))
     ((onset, _, _),) = said(file)
     assert float(onset) == pytest.approx(0.374_07 + 255 / 256, abs=1e-5)
 

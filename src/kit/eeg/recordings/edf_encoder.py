@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from kit.core.errors import UsageError
+from kit.eeg.batch import Mark
 from kit.eeg.loss import LATE_LIMIT
 from kit.eeg.recordings import edf, tals
 from kit.eeg.recordings.grid import Grid, Missing, Opening, Remark, Samples
-from kit.eeg.recordings.pieces import Begin, Note, Output, Piece, Unit
+from kit.eeg.recordings.pieces import Begin, Output, Piece, Unit
 from kit.eeg.recordings.settings import Settings
 from kit.eeg.records import Item
 from kit.eeg.signals import Signal
@@ -39,10 +40,10 @@ class EdfEncoder:
         self._grid = Grid(settings.rate_hz)
         self._part: _Part | None = None
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Output]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Output]:
         """The records that these complete."""
         out: list[Output] = []
-        for event in self._grid.take(items, signals, notes):
+        for event in self._grid.take(items, signals, marks):
             if isinstance(event, Opening):
                 out += self._finished()
                 self._part = _Part(self._form, self._settings, event, 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from kit.eeg.recordings.pieces import Note
+from kit.eeg.batch import Mark
 from kit.eeg.records import Item, Layout, Run, Stretch
 from kit.eeg.signals import Block, ButtonChange, Buttons, Gap, Signal
 
@@ -83,9 +83,9 @@ class Grid:
         self._gaps: list[Gap] = []  # in front of the next packet
         self._buttons = Buttons()
         self._pressed: int | None = None  # the first state that was told
-        self._notes: list[Note] = []  # before the first packet
+        self._marks: list[Mark] = []  # before the first packet
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Event]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Event]:
         """What these are on the grid."""
         runs = iter([item for item in items if isinstance(item, Run) and not item.repeated])
         events: list[Event] = []
@@ -94,10 +94,10 @@ class Grid:
                 self._gaps += [signal] if self._layout else []
             else:
                 events += self._block(signal, next(runs))
-        self._notes += notes
+        self._marks += marks
         if self._layout:
-            events += [Remark(self._instant(note.time_us), note.text) for note in self._notes]
-            self._notes = []
+            events += [Remark(self._instant(mark.time_us), mark.text) for mark in self._marks]
+            self._marks = []
         return events
 
     def _block(self, block: Block, run: Run) -> list[Event]:
@@ -165,8 +165,7 @@ class Grid:
         return events + [self._change(change) for change in self._buttons.take(block)]
 
     def _change(self, change: ButtonChange) -> Remark:
-        what = "pressed" if change.pressed else "released"
-        return Remark(Fraction(change.sequence + self._offset), f"button {change.button} {what}")
+        return Remark(Fraction(change.sequence + self._offset), change.text)
 
     def _instant(self, time_us: int) -> Fraction:
         """Where on the grid a time is; at the newest packet where it cannot be of the same clock."""

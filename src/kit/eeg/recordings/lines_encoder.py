@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit.eeg.batch import Mark
 from kit.eeg.dating import Dating
 from kit.eeg.formats import make_writer
-from kit.eeg.recordings.pieces import Begin, Note, Output, Piece, Unit
+from kit.eeg.recordings.pieces import Begin, Output, Piece, Unit
 from kit.eeg.recordings.settings import Settings
 from kit.eeg.records import Ended, Item, Run
 from kit.eeg.signals import Block, Signal
@@ -33,7 +34,7 @@ class LinesEncoder:
             scale=settings.scale,
         )
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Output]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Output]:
         """The lines of these."""
         out: list[Output] = []
         packets = sum(len(item.stretch) for item in items if isinstance(item, Run) and not item.repeated)
@@ -75,7 +76,7 @@ class TimesEncoder:
         self.dropped = 0
         self._begun = False
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Output]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Output]:
         """The lines of these."""
         lines = [line for item in items if isinstance(item, Run) and item.times for line in _times(item)]
         if not lines:

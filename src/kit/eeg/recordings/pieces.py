@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from kit.eeg.batch import Mark
 from kit.eeg.records import Item
 from kit.eeg.signals import Signal
 
@@ -29,14 +30,6 @@ class Piece:
     packets: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What somebody put at a time, in microseconds since 1970."""
-
-    time_us: int
-    text: str
-
-
 Output = Begin | Piece
 
 
@@ -46,7 +39,7 @@ class Encoder(Protocol):
     unit: Unit
     dropped: int
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Output]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Output]:
         """What these complete."""
 
     def finish(self) -> list[Output]:

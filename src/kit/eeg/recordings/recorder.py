@@ -11,7 +11,7 @@ from kit.eeg.feeding import Batch
 from kit.eeg.recordings.disk import Disk
 from kit.eeg.recordings.lines_encoder import TimesEncoder
 from kit.eeg.recordings.making import form_of, make_encoder
-from kit.eeg.recordings.pieces import Encoder, Note
+from kit.eeg.recordings.pieces import Encoder
 from kit.eeg.recordings.settings import Settings
 
 
@@ -52,9 +52,8 @@ class Recorder:
 
     def take(self, batch: Batch) -> None:
         """More; raises what went wrong with writing what came before."""
-        notes = [Note(mark.time_us, mark.text) for mark in batch.marks]
         for track in self._tracks:
-            track.disk.put(track.encoder.take(batch.items, batch.signals, notes))
+            track.disk.put(track.encoder.take(batch.items, batch.signals, batch.marks))
 
     def close(self, reason: str) -> None:
         """Have everything on the disk; raises what went wrong, whatever the reason."""

@@ -15,10 +15,11 @@ from fractions import Fraction
 from math import nan
 from xml.sax.saxutils import escape
 
+from kit.eeg.batch import Mark
 from kit.eeg.loss import LATE_LIMIT
 from kit.eeg.recordings import tals, xdf
 from kit.eeg.recordings.grid import Grid, Missing, Opening, Remark, Samples
-from kit.eeg.recordings.pieces import Begin, Note, Output, Piece, Unit
+from kit.eeg.recordings.pieces import Begin, Output, Piece, Unit
 from kit.eeg.recordings.settings import Settings
 from kit.eeg.records import Item, Stretch
 from kit.eeg.signals import Signal
@@ -53,10 +54,10 @@ class XdfEncoder:
         self._chunks = 0
         self._span: list[float] = []
 
-    def take(self, items: Sequence[Item], signals: Sequence[Signal], notes: Sequence[Note]) -> list[Output]:
+    def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Output]:
         """The chunks that these complete."""
         out: list[Output] = []
-        for event in self._grid.take(items, signals, notes):
+        for event in self._grid.take(items, signals, marks):
             if isinstance(event, Opening):
                 out += self._opened(event)
             elif isinstance(event, Remark):

@@ -24,10 +24,4 @@ def of_late(block: Block) -> str:
 
 def of_buttons(buttons: Buttons, block: Block, stamps_us: Sequence[int]) -> list[Marker]:
     """The buttons that changed in a block."""
-    return [
-        (
-            stamps_us[change.sequence - block.sequence],
-            f"button {change.button} {'pressed' if change.pressed else 'released'}",
-        )
-        for change in buttons.take(block)
-    ]
+    return [(stamps_us[change.sequence - block.sequence], change.text) for change in buttons.take(block)]

@@ -27,7 +27,7 @@ def words(event: Event) -> str:
     if isinstance(event, Blinked):
         return f"blink on channel {event.channel}, {abs(event.height_uv):.0f} µV"
     if isinstance(event, ButtonChange):
-        return f"button {event.button} {'pressed' if event.pressed else 'released'}"
+        return event.text
     if isinstance(event, ArtefactChange):
         return f"channel {event.channel}: {', '.join(event.why) or 'clean'}"
     if isinstance(event, BaselineTaken):
