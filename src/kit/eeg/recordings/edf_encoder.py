@@ -107,15 +107,7 @@ class _Part:
         if not layout.channels:
             raise UsageError("a device without channels has nothing to be recorded", hint="record OUT.raw")
         start_us = opening.time_us if self._start else 0
-        origin = tals.Origin(
-            layout.version,
-            layout.channels,
-            opening.counter,
-            opening.buttons,
-            settings.scale,
-            settings.rate_hz,
-            start_us,
-        )
+        origin = tals.origin(opening, settings, start_us)
         self._texts.append(self._tal(Fraction(self._begin), origin.text()))
         return edf.header(self._form, settings, layout.channels, self._start, self._shape)
 

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kit.eeg.recordings.grid import Missing
+from kit.eeg.recordings.grid import Missing, Opening
+from kit.eeg.recordings.settings import Settings
 from kit.eeg.scale import Scale
 
 TEXT_LIMIT = 120
@@ -65,6 +66,20 @@ class Origin:
             f"{scale.uv_per_count!r} uV a count ({origin}), zero {scale.zero!r}, rate {self.rate_hz}, "
             f"start {self.start_us}"
         )
+
+
+def origin(opening: Opening, settings: Settings, start_us: int) -> Origin:
+    """That of a file which begins there."""
+    layout = opening.layout
+    return Origin(
+        layout.version,
+        layout.channels,
+        opening.counter,
+        opening.buttons,
+        settings.scale,
+        settings.rate_hz,
+        start_us,
+    )
 
 
 def read_origin(text: str) -> Origin | None:

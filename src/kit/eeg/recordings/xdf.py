@@ -75,11 +75,8 @@ def texts(times_s: Sequence[float], values: Sequence[str]) -> bytes:
     return b"".join(parts)
 
 
-def chunks(data: bytes) -> Iterator[Chunk]:
-    """The whole chunks of a file from its begin on, up to what is none."""
-    at = len(MAGIC)
-    if not data.startswith(MAGIC):
-        return
+def chunks(data: bytes, at: int = len(MAGIC)) -> Iterator[Chunk]:
+    """The whole chunks from `at` on, up to what is none."""
     while found := read_length(data, at):
         begin, size = found
         if size < 2 or begin + size > len(data):
@@ -112,14 +109,11 @@ class Whole:
 
 def stretches(data: bytes) -> Iterator[Whole]:
     """The whole chunks of a file; behind damage those from the next boundary on."""
-    begin = 0
-    while True:
-        moved = begin - len(MAGIC) if begin else 0
-        found = tuple(chunks(MAGIC + data[begin:] if begin else data))
-        end = found[-1].end + moved if found else begin
+    first = len(MAGIC) if data.startswith(MAGIC) else 0
+    begin = first
+    while begin >= 0:
+        found = tuple(chunks(data, begin)) if begin else ()
+        end = found[-1].end if found else begin
         if found:
-            yield Whole(found, end, damaged=begin > 0)
-        following = data.find(boundary(), max(end, 1))
-        if end >= len(data) or following < 0:
-            return
-        begin = following
+            yield Whole(found, end, damaged=begin != first)
+        begin = data.find(boundary(), max(end, 1)) if end < len(data) else -1

@@ -91,15 +91,7 @@ class XdfEncoder:
     def _begun(self, opening: Opening) -> Begin:
         settings, layout = self._settings, opening.layout
         self._written, self._chunks, self._span = [0, 0], 0, []
-        origin = tals.Origin(
-            layout.version,
-            layout.channels,
-            opening.counter,
-            opening.buttons,
-            settings.scale,
-            settings.rate_hz,
-            opening.time_us,
-        )
+        origin = tals.origin(opening, settings, opening.time_us)
         return Begin(
             xdf.MAGIC
             + xdf.chunk(xdf.Tag.FILE_HEADER, _xml("<version>1.0</version>"))
