@@ -11,6 +11,7 @@ from kit.eeg.viewing.frame import Frame, Tone, Trace, Word
 from kit.eeg.viewing.graphs import Area, Graphs
 from kit.eeg.viewing.lines import Ground, Line, Segments
 from kit.eeg.viewing.picture import ADVANCE, Box, Path, Picture, Text
+from kit.eeg.viewing.status import button_words
 
 GROUND, SHADE, RULE, ZERO = "#11151a", "#1a2027", "#242c35", "#36414d"
 INK, QUIET = "#e6e9ec", "#96a0aa"
@@ -25,7 +26,6 @@ _BETWEEN = "  ·  "
 _GUTTER, _MARGIN, _EVENTS, _AXIS, _STATUS = 104, 14, 26, 24, 28
 _SMALL_LANE = 44
 _LEAST_ROOM = 16  # for a text that is cut
-_BUTTONS = ("○", "●")
 # So many points of a line cost the canvas less than making fewer of them does here.
 _MOST_POINTS = 2000
 
@@ -191,7 +191,7 @@ class _Sheet:
         if self._frame.prompt:
             self.texts.append(Text(x, y, self._frame.prompt[:room], INK, size, bold=True))
             return
-        for at, word in enumerate(_fitting([*self._frame.status, *_buttons(self._frame.buttons)], room)):
+        for at, word in enumerate(_fitting([*self._frame.status, *button_words(self._frame.buttons)], room)):
             if at:
                 self.texts.append(Text(x, y, _BETWEEN, QUIET, size))
                 x += len(_BETWEEN) * wide
@@ -249,12 +249,6 @@ def _lanes(frame: Frame, area: Area) -> Iterator[tuple[Trace, Area]]:
 def _reach_px(lane: Area, unit: float) -> float:
     """How long a lane's reach is drawn: half of the lane, and some air."""
     return max(lane.height / 2 - 4 * unit, 1)
-
-
-def _buttons(buttons: Sequence[bool | None]) -> Iterator[Word]:
-    if any(pressed is not None for pressed in buttons):
-        shown = "".join(_BUTTONS[bool(pressed)] for pressed in buttons)
-        yield Word(f"buttons {shown}", "warn" if any(buttons) else "quiet")
 
 
 def _fitting(words: list[Word], room: int) -> list[Word]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kit.eeg.viewing import colours
+from kit.eeg.viewing.decibels import BOTTOM_DB, TICK_HZ, TOP_DB, share, step
 from kit.eeg.viewing.frame import Bars, Frame, Spectrum
 from kit.eeg.viewing.picture import Box, Cells, Path, Text
 
 _QUIET, _GROUND, _RULE = "#96a0aa", "#1a2027", "#242c35"
 _ROW, _SPECTRUM = 20, 175
-_BOTTOM_DB, _TOP_DB, _STEP_DB = -20.0, 40.0, 20
-_TICK_HZ = 10
+_STEP_DB = 20
 _LEVELS = 32
 
 Shapes = tuple[list[Box], list[Path], "Cells | None", list[Text]]
@@ -84,19 +84,19 @@ class Graphs:
             paths += self._line(spectrum, plot)
             return boxes, paths, None, texts
         last = spectrum.frequencies_hz[-1]
-        for hz in range(0, int(last) + 1, _TICK_HZ * 2):
+        for hz in range(0, int(last) + 1, TICK_HZ * 2):
             y = plot.y + plot.height * (1 - hz / last)
             texts.append(Text(plot.x - 17 * u, y, f"{hz} Hz", _QUIET, 11 * u, "end"))
         return boxes, paths, self._cells(spectrum, plot), texts
 
     def _grid(self, spectrum: Spectrum, plot: Area, shapes: Shapes) -> None:
         u, (boxes, _, _, texts) = self._u, shapes
-        for db in range(int(_BOTTOM_DB), int(_TOP_DB) + 1, _STEP_DB):
-            y = plot.y + plot.height * (_TOP_DB - db) / (_TOP_DB - _BOTTOM_DB)
+        for db in range(int(BOTTOM_DB), int(TOP_DB) + 1, _STEP_DB):
+            y = plot.y + plot.height * (1 - share(db))
             boxes.append(Box(plot.x, y, plot.width, max(1, u), _RULE))
             texts.append(Text(plot.x - 17 * u, y, f"{db}", _QUIET, 11 * u, "end"))
         last = spectrum.frequencies_hz[-1] or 1
-        for hz in range(0, int(last) + 1, _TICK_HZ):
+        for hz in range(0, int(last) + 1, TICK_HZ):
             x = plot.x + plot.width * hz / last
             boxes.append(Box(x, plot.y, max(1, u), plot.height, _RULE))
             texts.append(Text(x, plot.y + plot.height + 10 * u, f"{hz}", _QUIET, 11 * u, "middle"))
@@ -107,8 +107,8 @@ class Graphs:
             return []
         points: list[float] = []
         for hz, power in zip(spectrum.frequencies_hz, powers, strict=True):
-            height = (_TOP_DB - min(max(power, _BOTTOM_DB), _TOP_DB)) / (_TOP_DB - _BOTTOM_DB)
-            points += [round(plot.x + plot.width * hz / last, 1), round(plot.y + plot.height * height, 1)]
+            depth = 1 - share(power)
+            points += [round(plot.x + plot.width * hz / last, 1), round(plot.y + plot.height * depth, 1)]
         return [Path(points, spectrum.colour, max(1.5 * self._u, 1))]
 
     def _cells(self, spectrum: Spectrum, plot: Area) -> Cells:
@@ -136,13 +136,12 @@ class Graphs:
 
 
 def _colour(power_db: float) -> str:
-    share = (power_db - _BOTTOM_DB) / (_TOP_DB - _BOTTOM_DB)
-    return _PALETTE[min(max(int(share * _LEVELS), 0), _LEVELS - 1)]
+    return _PALETTE[step(power_db, _LEVELS)]
 
 
-def _between(share: float) -> str:
+def _between(part: float) -> str:
     """A colour of the scale, between the two that are next to it."""
-    at = share * (len(colours.SCALE) - 1)
+    at = part * (len(colours.SCALE) - 1)
     low = min(int(at), len(colours.SCALE) - 2)
     one, other = (bytes.fromhex(colours.SCALE[k][1:]) for k in (low, low + 1))
     mixed = (round(a + (b - a) * (at - low)) for a, b in zip(one, other, strict=True))

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.eeg.batch import Mark
+from kit.eeg.processing.artefacts import LIMITS, TOP
 from kit.eeg.signals import BUTTONS, Block, Buttons, Gap, Signal
 from kit.eeg.viewing.ring import Ring
 
 _MISSING = -1
-_BOTTOM, _TOP = 2, 1021  # counts that the converter gives at its ends
+_BOTTOM, _TOP = LIMITS.rail_counts, TOP - LIMITS.rail_counts  # what the converter gives at its ends
 _MICRO = 1_000_000
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kit.eeg.viewing import colours
+from kit.eeg.viewing.decibels import BOTTOM_DB, TICK_HZ, TOP_DB, step
 from kit.eeg.viewing.dots import Grid, Heights, trace
 from kit.eeg.viewing.frame import Bar, Bars, Frame, Spectrum
 from kit.eeg.viewing.glyphs import Glyphs
 from kit.eeg.viewing.paint import RESET, Paint
 
 SPECTRUM_ROWS = 9
-_DB = 10
-_BOTTOM_DB, _TOP_DB = -20.0, 40.0
-_TICK_HZ = 10
 
 
 class Panels:
@@ -72,11 +70,11 @@ class Panels:
     def _line(self, spectrum: Spectrum, rows: int) -> list[str]:
         """Power over frequency; the middle of the rows is between the lowest and the highest power."""
         wide, high = self._glyphs.wide, self._glyphs.high
-        values, middle = spectrum.columns[-1], (_TOP_DB + _BOTTOM_DB) / 2
+        values, middle = spectrum.columns[-1], (TOP_DB + BOTTOM_DB) / 2
         stretches = [(0, [value - middle for value in values])] if values else []
         columns = self._width * wide
         grid = Grid(max(2, len(spectrum.frequencies_hz)), columns)
-        dots = trace(stretches, grid, 0, columns, Heights((_TOP_DB - _BOTTOM_DB) / 2, rows * high))
+        dots = trace(stretches, grid, 0, columns, Heights((TOP_DB - BOTTOM_DB) / 2, rows * high))
         full = (1 << high) - 1
         colour, quiet = self._paint.on(spectrum.colour), self._paint.tone("quiet")
         lines = []
@@ -87,14 +85,14 @@ class Panels:
                 ]
                 for at in range(0, columns, wide)
             ]
-            label = {0: f"{_TOP_DB:g}", rows - 1: f"{_BOTTOM_DB:g}"}.get(row, "")
+            label = {0: f"{TOP_DB:g}", rows - 1: f"{BOTTOM_DB:g}"}.get(row, "")
             lines.append(quiet + self._label(label) + colour + "".join(cells) + RESET)
         return lines
 
     def _axis(self, spectrum: Spectrum) -> str:
         last = spectrum.frequencies_hz[-1] if len(spectrum.frequencies_hz) > 1 else 1
         cells = [" "] * self._width
-        for hz in range(0, int(last) + 1, _TICK_HZ):
+        for hz in range(0, int(last) + 1, TICK_HZ):
             at = int(hz / last * (self._width - 1))
             text = str(hz)
             if at + len(text) <= self._width:
@@ -107,8 +105,9 @@ class Panels:
         lines = []
         for row in range(rows):
             first, last = count * (rows - 1 - row) // rows, count * (rows - row) // rows
+            until = max(last, first + 1)
             levels = [
-                None if column is None else _level(max(column[first : max(last, first + 1)]))
+                None if column is None else step(max(column[first:until]), len(colours.SCALE))
                 for column in spectrum.columns
             ]
             cells = [levels[at * len(levels) // self._width] for at in range(self._width)]
@@ -139,8 +138,3 @@ class Panels:
 def _band_name(bar: Bar, wide: int) -> str:
     names = (f"{'':6}{bar.band} {bar.range}", f"{'':6}{bar.band}", bar.band[: wide - 1].rjust(5))
     return next((name for name in names if len(name) < wide), names[-1])
-
-
-def _level(power_db: float) -> int:
-    share = (power_db - _BOTTOM_DB) / (_TOP_DB - _BOTTOM_DB)
-    return min(max(int(share * len(colours.SCALE)), 0), len(colours.SCALE) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from kit.core.stats import median
 from kit.eeg.batch import Batch
@@ -105,6 +105,13 @@ class Pulse:
     def end(self) -> str | None:
         """Why nothing more comes, if so."""
         return _ENDS.get(self.ended, self.ended) if self.ended else None
+
+
+def button_words(buttons: Sequence[bool | None]) -> Iterator[Word]:
+    """Which are pressed; nothing where nobody knows."""
+    if any(pressed is not None for pressed in buttons):
+        shown = "".join("●" if pressed else "○" for pressed in buttons)
+        yield Word(f"buttons {shown}", "warn" if any(buttons) else "quiet")
 
 
 def filter_words(wish: FilterWish) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from kit.eeg.viewing.frame import Frame, Word
 from kit.eeg.viewing.glyphs import Glyphs
 from kit.eeg.viewing.paint import Paint
+from kit.eeg.viewing.status import button_words
 
 _HINT = "? help"
 _WEIGHTS = {"quiet": 0, "good": 0, "plain": 1, "bad": 2, "warn": 3}
@@ -39,7 +40,8 @@ class Places:
 def status_line(frame: Frame, columns: int, glyphs: Glyphs, paint: Paint) -> str:
     """As many words as there is room for; those that tell the least go first, a warning is cut."""
     room = columns - len(_HINT) - 1
-    words = [Word(glyphs.text(word.text), word.tone) for word in (*frame.status, *_buttons(frame.buttons))]
+    told = (*frame.status, *button_words(frame.buttons))
+    words = [Word(glyphs.text(word.text), word.tone) for word in told]
     while _length(words) > room and (least := min(_WEIGHTS[word.tone] for word in words)) < _WEIGHTS["warn"]:
         del words[max(at for at, word in enumerate(words) if _WEIGHTS[word.tone] == least)]
     too_long = max(0, _length(words) - room)
@@ -48,12 +50,6 @@ def status_line(frame: Frame, columns: int, glyphs: Glyphs, paint: Paint) -> str
     between = paint.tone("quiet") + glyphs.text(_BETWEEN)
     text = between.join(paint.tone(word.tone) + word.text for word in words)
     return text + paint.tone("quiet") + _HINT.rjust(columns - _length(words))
-
-
-def _buttons(buttons: Sequence[bool | None]) -> Iterator[Word]:
-    if any(pressed is not None for pressed in buttons):
-        shown = "".join("●" if pressed else "○" for pressed in buttons)
-        yield Word(f"buttons {shown}", "warn" if any(buttons) else "quiet")
 
 
 def _length(words: Sequence[Word]) -> int:
