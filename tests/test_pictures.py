@@ -19,7 +19,6 @@ import pyte
 from kit.eeg.viewing import colours
 from kit.eeg.viewing.images import png
 from kit.eeg.viewing.raster import Raster
-from tests import peers
 from tests.eeg.viewing.displays import Screen, display
 from tests.system.agents import KIT
 from tests.system.terminal import at_terminal
@@ -106,10 +105,6 @@ def _window_of(screen: Screen) -> Raster:
 
 
 def test_a_window_has_the_size_and_the_colours_of_the_readme_s(wait_until: Callable[..., None]) -> None:
-    try:
-        import tkinter  # noqa: F401
-    except ImportError:
-        peers.missing("this Python has no tkinter")
     with display(1000, 420) as shown:
         command = [KIT, "eeg", "view", "--window", "--seconds", "5", SOURCE]
         with subprocess.Popen(command, env={**os.environ, "DISPLAY": shown.name}) as window:

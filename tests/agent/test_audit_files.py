@@ -18,6 +18,7 @@ from kit.agent.audit.files import FileSink
 from kit.agent.audit.sinks import open_sink
 from kit.agent.audit.writer import AuditWriter
 from kit.core.errors import Unavailable
+from tests import disks
 from tests.agent.audit_samples import file_limit, numbered, numbers
 from tests.peers import forbidden
 
@@ -26,16 +27,8 @@ LINE = numbered(1)[0]
 
 @pytest.fixture
 def small_disk(short_tmp: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    if os.geteuid():
-        pytest.skip("only root can mount a disk")
-    disk = short_tmp / "disk"
-    disk.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
-    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        forbidden("mounting a disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with disks.small_disk(short_tmp, 64) as disk:
+        yield disk
 
 
 def test_lines_are_appended_to_a_file_of_mode_0600(short_tmp: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from kit.eeg.recordings import xdf
+from tests import disks
 from tests.eeg.sources.ptys import Pty
-from tests.peers import forbidden
 from tests.system.terminal import at_terminal
 from tests.system.test_eeg_read import packets
 
@@ -115,16 +115,8 @@ def test_a_killed_recording_has_all_but_the_second_in_progress(
 
 @pytest.fixture
 def small_disk(short_tmp: Path) -> Iterator[Path]:
-    """A disk of 40 KiB."""
-    if os.geteuid():
-        pytest.skip("only root can mount a disk")
-    disk = short_tmp / "disk"
-    disk.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=40k", "tmpfs", disk]
-    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        forbidden("mounting a disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with disks.small_disk(short_tmp, 40) as disk:
+        yield disk
 
 
 def test_a_full_disk_leaves_a_whole_file_and_is_an_error(kit: Kit, small_disk: Path) -> None:

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 import pytest
 
 from kit.eeg.viewing import colours
-from tests import peers
 from tests.eeg.viewing.displays import Display, display
 
 Kit = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,10 +22,6 @@ SOURCE = "sim:seed=7,speed=max,duration=8,fault=lost:at=6:burst=90"
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Display]:
-    try:
-        import tkinter  # noqa: F401
-    except ImportError:
-        peers.missing("this Python has no tkinter")
     with display() as found:
         yield found
 

@@ -55,7 +55,11 @@ class Display:
 
 @contextmanager
 def display(width: int = 1280, height: int = 800) -> Iterator[Display]:
-    """A display, which the server chooses itself and tells when it is ready."""
+    """A display, which the server chooses itself and tells when it is ready, for windows of tkinter."""
+    try:
+        import tkinter  # noqa: F401
+    except ImportError:
+        peers.missing("this Python has no tkinter")
     program = peers.find("Xvfb")
     ready, said = os.pipe()
     with tempfile.TemporaryDirectory(prefix="kit-") as directory:

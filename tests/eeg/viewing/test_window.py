@@ -14,7 +14,6 @@ from kit.eeg.viewing.picture import Picture
 from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.settings import Settings
 from kit.eeg.viewing.window import Window
-from tests import peers
 from tests.eeg.viewing.batches import batches, lost, run
 from tests.eeg.viewing.displays import RGB, Display, display
 
@@ -23,10 +22,6 @@ WAVE = [(512 + at % 50, 512 - at % 40) for at in range(700)]
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Display]:
-    try:
-        import tkinter  # noqa: F401
-    except ImportError:
-        peers.missing("this Python has no tkinter")
     with display() as found:
         yield found
 
