@@ -157,6 +157,7 @@ PURE = (
     "kit.eeg.recordings.edf_encoder",
     "kit.eeg.recordings.edf_reader",
     "kit.eeg.recordings.grid",
+    "kit.eeg.recordings.held",
     "kit.eeg.recordings.lines_encoder",
     "kit.eeg.recordings.making",
     "kit.eeg.recordings.parts",

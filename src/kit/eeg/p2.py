@@ -14,7 +14,8 @@ the one that lost its end. Pure. Source: the format comments of the ModularEEG f
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from struct import Struct
 
 from kit.eeg.records import Layout, Packet, Span, Stretch
@@ -31,6 +32,7 @@ _SYNC = b"\xa5\x5a\x02"
 _GOOD = rb"\xa5\x5a\x02." + rb"[\x00-\x03]." * 6 + rb"."
 _CHAIN = re.compile(rb"(?:" + _GOOD + rb")++", re.DOTALL)
 _ROW = Struct(">3xB6HB")
+_WHOLE_ROW = Struct(">3sB6HB")
 
 
 def _counters(data: bytes) -> bytes:
@@ -48,6 +50,13 @@ def columns(data: bytes) -> tuple[tuple[Sequence[int], ...], Sequence[int]]:
     """Of packets one right behind the other: the counts of each channel, and the four buttons' bits."""
     _, *channels, switches = zip(*_ROW.iter_unpack(data), strict=True)
     return tuple(channels), [byte & 15 for byte in switches]
+
+
+def encode_columns(
+    counters: Iterable[int], channels: Iterable[Iterable[int]], switches: Iterable[int]
+) -> bytes:
+    """The other way: packets one right behind the other. What the columns hold is not looked at."""
+    return b"".join(map(_WHOLE_ROW.pack, repeat(_SYNC), counters, *channels, switches))
 
 
 LAYOUT = Layout("p2", VERSION, SIZE, PERIOD, 6, _counters, _packets)

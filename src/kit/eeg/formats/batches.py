@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
-from struct import Struct
 
+from kit.eeg import p2
 from kit.eeg.formats.columns import texts
 from kit.eeg.formats.rows import known_times
 from kit.eeg.records import Times
 from kit.eeg.scale import Scale
 
-_SYNC = b"\xa5\x5a\x02"
-_ROW = Struct(">3sB6HB")
 _COUNTERS = {str(number): number for number in range(256)}
 _NIBBLES = {str(number): number for number in range(16)}
 
@@ -42,7 +39,7 @@ def p2_data(
     switches = [
         high << 4 | low for high, low in zip(map(nibbles, auxiliary), map(nibbles, buttons), strict=True)
     ]
-    return b"".join(map(_ROW.pack, repeat(_SYNC), map(_COUNTERS.__getitem__, counters), *columns, switches))
+    return p2.encode_columns(map(_COUNTERS.__getitem__, counters), columns, switches)
 
 
 def times_of(

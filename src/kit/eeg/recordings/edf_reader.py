@@ -13,43 +13,32 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from kit.core.errors import ProtocolError, Unavailable, UsageError
+from kit.core.errors import ProtocolError, Unavailable
 from kit.eeg.dating import Dating
 from kit.eeg.formats.interface import Reading
 from kit.eeg.recordings import edf, tals
 from kit.eeg.recordings.grid import NOT_PRESSED
+from kit.eeg.recordings.held import HeldFile
 from kit.eeg.recordings.replay import Sampled, readings, version_for
 from kit.eeg.scale import Scale
 
-# A file that somebody reads is held in memory as a whole; a week of recording is less.
-_LIMIT = 2 << 30
 _PADDED = "BAD_padded"
 _MICROVOLTS = {"uV": 1.0, "µV": 1.0, "mV": 1_000.0, "V": 1_000_000.0, "nV": 0.001}
 
 
-class EdfReader:
+class EdfReader(HeldFile):
     """Takes the bytes of a file, and gives its packets when it has ended."""
 
     def __init__(self, form: edf.Form, rate_hz: Fraction) -> None:
-        self.scale: Scale | None = None
-        self._form: edf.Form = form
-        self._rate_hz = rate_hz
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Reading]:
-        """Nothing yet."""
-        self._data += data
-        if len(self._data) > _LIMIT:
-            raise ProtocolError(f"a file of {self._form.upper()} of more than {_LIMIT >> 30} GiB")
-        return []
+        super().__init__(form, rate_hz)
+        self._kind: edf.Form = form
 
     def finish(self) -> Sequence[Reading]:
         """All packets."""
         with warnings.catch_warnings():
             # It warns of what a killed recording is like, which is what kit reads it for.
             warnings.simplefilter("ignore")
-            content = _content(self._form, bytes(self._data))
-        self._data.clear()
+            content = _content(self._kind, self._held())
         sampled = self._own(content) or self._foreign(content)
         return list(readings(sampled))
 
@@ -71,7 +60,7 @@ class EdfReader:
         return sampled
 
     def _foreign(self, content: _Content) -> Sampled:
-        name = f"this file of {self._form.upper()}"
+        name = f"this file of {self._form}"
         self._check_rate(content.rate_hz)
         self.scale = content.scale
         dating = Dating(content.start_us, content.rate_hz) if content.start_us else None
@@ -79,10 +68,7 @@ class EdfReader:
 
     def _check_rate(self, rate_hz: Fraction) -> None:
         if abs(rate_hz - self._rate_hz) * 10_000 > rate_hz:
-            raise UsageError(
-                f"the file has {float(rate_hz):g} samples a second, not {float(self._rate_hz):g}",
-                hint=f"add --rate {rate_hz}",
-            )
+            raise self._another_rate(rate_hz)
 
 
 @dataclass(frozen=True)

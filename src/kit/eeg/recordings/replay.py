@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, repeat
-from struct import Struct
+from itertools import pairwise
 
 from kit.core.errors import ProtocolError
 from kit.eeg import p2, p3
@@ -13,9 +12,6 @@ from kit.eeg.dating import Dating
 from kit.eeg.formats.interface import Missed, Reading
 from kit.eeg.recordings.grid import NOT_PRESSED, Missing
 from kit.eeg.records import Gone, Layout, Packet, Stretch, Times
-
-_ROW = Struct(">3sB6HB")
-_SYNC = b"\xa5\x5a\x02"
 
 
 @dataclass
@@ -87,8 +83,7 @@ def _encoded(sampled: Sampled, first: int, last: int, counter: int, pressed: byt
     states = pressed[first:last]
     if sampled.version == p2.VERSION:
         counters = [number % p2.PERIOD for number in range(counter, counter + last - first)]
-        rows = map(_ROW.pack, repeat(_SYNC), counters, *columns, states)
-        return b"".join(rows), p2.LAYOUT
+        return p2.encode_columns(counters, columns, states), p2.LAYOUT
     packets = (
         Packet(0, p3.VERSION, number % p3.PERIOD, row, None, state if number & 7 == 4 else 0)
         for number, state, row in zip(

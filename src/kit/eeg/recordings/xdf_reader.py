@@ -7,25 +7,22 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import repeat
 from math import isnan
 from typing import Any
 from xml.sax.saxutils import unescape
 
-from kit.core.errors import ProtocolError, UsageError
+from kit.core.errors import ProtocolError
 from kit.eeg import p2, p3
 from kit.eeg.formats.columns import COUNTS
 from kit.eeg.formats.interface import Missed, Reading
 from kit.eeg.recordings import tals, xdf
 from kit.eeg.recordings.grid import LONGEST_GAP_S, Missing
+from kit.eeg.recordings.held import HeldFile
 from kit.eeg.recordings.xdf_encoder import MARKERS, SAMPLES
 from kit.eeg.records import Gone, Packet, Stretch, Times
-from kit.eeg.scale import Scale
 
-_LIMIT = 2 << 30
 _MICRO = 1_000_000
 _BYTES = {float(number): number for number in range(256)}
-_P2_ROW, _SYNC = struct.Struct(">3sB6HB"), b"\xa5\x5a\x02"
 _LATEST_S = 253_402_300_800  # the year 10000
 _ORIGIN = re.compile(r"<origin>([^<]*)</origin>")
 
@@ -33,25 +30,15 @@ _ORIGIN = re.compile(r"<origin>([^<]*)</origin>")
 _Row = tuple[int, tuple[Any, ...] | None]
 
 
-class XdfReader:
+class XdfReader(HeldFile):
     """Takes the bytes of a file, and gives its packets when it has ended."""
 
     def __init__(self, rate_hz: Fraction) -> None:
-        self.scale: Scale | None = None
-        self._rate_hz = rate_hz
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Reading]:
-        """Nothing yet."""
-        self._data += data
-        if len(self._data) > _LIMIT:
-            raise ProtocolError(f"a file of XDF of more than {_LIMIT >> 30} GiB")
-        return []
+        super().__init__("xdf", rate_hz)
 
     def finish(self) -> Sequence[Reading]:
         """All packets."""
-        data = bytes(self._data)
-        self._data.clear()
+        data = self._held()
         origin: tals.Origin | None = None
         samples: _Samples | None = None
         rows: list[_Row] = []
@@ -67,10 +54,7 @@ class XdfReader:
         if origin is None:
             raise ProtocolError("no recording of kit's in this file of XDF")
         if origin.rate_hz != self._rate_hz:
-            raise UsageError(
-                f"the file has {float(origin.rate_hz):g} samples a second, not {float(self._rate_hz):g}",
-                hint=f"add --rate {origin.rate_hz}",
-            )
+            raise self._another_rate(origin.rate_hz)
         self.scale = origin.scale
         return list(_Replay(origin, rows, sorted(marks)).readings())
 
@@ -183,8 +167,7 @@ class _Replay:
             return None
         if self._origin.version == p2.VERSION:
             *columns, counters, switches = zip(*rows, strict=True)
-            data = b"".join(map(_P2_ROW.pack, repeat(_SYNC), counters, *columns, switches))
-            return Stretch(p2.LAYOUT, offset, data)
+            return Stretch(p2.LAYOUT, offset, p2.encode_columns(counters, columns, switches))
         packets = (
             Packet(0, p3.VERSION, counter, tuple(counts), None, byte) for *counts, counter, byte in rows
         )
