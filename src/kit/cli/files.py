@@ -54,21 +54,24 @@ def _whole_file(target: Path, *, private: bool) -> Iterator[BinaryIO]:
         with target.open("wb") as file:
             yield file
         return
-    import tempfile  # large
-
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+    # The name is known before there is a file of that name: a signal cannot come between it and its removal.
+    part = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(part, "xb", opener=_for_the_owner) as file:
             yield file
             file.flush()
             if not private:
-                os.fchmod(descriptor, 0o666 & ~_umask())
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
             # Without it a crash can leave the new name with none of the content.
-            os.fsync(descriptor)
-        Path(name).replace(target)
+            os.fsync(file.fileno())
+        part.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _umask() -> int:
