@@ -15,6 +15,7 @@ from typing import Any
 
 from tests import forked
 from tests.forked import KIT
+from tests.system.family import left
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,7 @@ class Agent:
 
 def alive(pid: int) -> bool:
     """Is there such a process, and is it no zombie?"""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return bool(left([pid]))
 
 
 @contextlib.contextmanager
