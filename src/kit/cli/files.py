@@ -57,11 +57,9 @@ def _whole_file(target: Path, *, private: bool) -> Iterator[BinaryIO]:
     # The name is known before there is a file of that name: a signal cannot come between it and its removal.
     part = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
     try:
-        with open(part, "xb", opener=_for_the_owner) as file:
+        with open(part, "xb", opener=_for_the_owner if private else None) as file:
             yield file
             file.flush()
-            if not private:
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
             # Without it a crash can leave the new name with none of the content.
             os.fsync(file.fileno())
         part.replace(target)
@@ -72,9 +70,3 @@ def _whole_file(target: Path, *, private: bool) -> Iterator[BinaryIO]:
 
 def _for_the_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
