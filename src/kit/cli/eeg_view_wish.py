@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from kit.core.errors import UsageError
 from kit.eeg.viewing.filtering import FilterWish
 from kit.eeg.viewing.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
 from kit.eeg.viewing.settings import CHANNELS, Settings, Units
 
-# Reads that are handed on together: shorter than a picture, so that it is as new as can be.
+# Reads that are handed on together where more than a view is fed: shorter than a picture, so that it is new.
 TOGETHER_S = 0.02
+# A picture follows what comes at its pace, which may come a little early, and has to be taken in.
+_EARLY, _TAKING_S = 0.9, 0.001
+_LONGEST_S = 0.1  # a driver's buffer holds what comes in this time, at any rate that a board may have
 _AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
 
 
@@ -30,6 +34,19 @@ class ViewWish:
     fps: float | None = None
     window: bool = False
     snapshot: str | None = None
+
+    def together_s(self, usual_fps: float) -> float:
+        """How long reads are to be handed on together where there is nothing but the view.
+
+        That is once for each picture, or some times where pictures are few.
+        """
+        pace_s = 1 / (self.fps or usual_fps)
+        return pace_s / ceil(pace_s / _LONGEST_S)
+
+    def due_s(self, usual_fps: float, drawn_s: float, changed_s: float) -> float:
+        """When the next picture is due: it follows what comes, by when the last of that came."""
+        pace_s = 1 / (self.fps or usual_fps)
+        return max(drawn_s + _EARLY * pace_s, changed_s + pace_s + _TAKING_S)
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""

@@ -15,7 +15,7 @@ from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import recordings_of
 from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
-from kit.cli.eeg_view_wish import TOGETHER_S, ViewWish
+from kit.cli.eeg_view_wish import ViewWish
 from kit.core.errors import UsageError
 from kit.core.output import Output
 from kit.eeg.feeding import Feeding
@@ -29,6 +29,7 @@ from kit.eeg.viewing.terminal import Terminal, check, opened
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
+_TICK_S = 0.1  # how often it is looked whether something is to be said, though nothing comes
 
 
 def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
@@ -42,7 +43,7 @@ def view_eeg(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
             return take_snapshot(capture, wish, wish.snapshot, output)
         return view_in_window(capture, wish, output)
     check(os.environ, sys.stdout.isatty(), wish.ascii)
-    with open_capture(capture, TOGETHER_S, restful=True) as stream, stopped_by_signals() as stop:
+    with open_capture(capture, wish.together_s(_FPS), restful=True) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings(os.environ)))
         feeding = Feeding(stream, [stage])
         watch = Watch(stream.name, capture.baud)
@@ -69,6 +70,7 @@ def show(
     """
     with opened() as terminal:
         showing = _Showing(feeding, stage, terminal, wish, watch, on_record)
+        stage.on_change = terminal.news
         feeding.start()
         try:
             showing.run(stop)
@@ -101,26 +103,31 @@ class _Showing(Showing):
         self._wish = wish
         self._page = self._new_page()
         self._seen: object = None  # what the picture on the screen depends on
+        self._changes = 0  # of the stage, that have been looked at
         # What is piped in comes from a program that may write to this terminal, too.
         self._is_shared = not os.isatty(0)
 
     def run(self, stop: StopSignal) -> None:
         """Until the end."""
-        due_s = whole_s = time.monotonic()
+        whole_s = time.monotonic()
         while not (self.quit or stop.number or self._terminal.gone):
+            now_s = time.monotonic()
             if self._terminal.attend():
                 self._page = self._new_page()
                 self.touched += 1
             for key in self._terminal.typed():
                 self._press(key)
-            if self._is_shared and due_s > whole_s + _WHOLE_S:
+            if self._is_shared and now_s > whole_s + _WHOLE_S:
                 self._page.fresh()
                 self.touched += 1
-                whole_s = due_s
+                whole_s = now_s
             self._draw()
             self.look_for_the_end()
-            due_s = max(due_s + 1 / (self._wish.fps or _FPS), time.monotonic())
-            self._terminal.wait(due_s)
+            due_s = self._wish.due_s(_FPS, now_s, self.stage.changed_s)
+            self._terminal.wait(due_s, max(due_s, now_s + _TICK_S), self._are_news)
+
+    def _are_news(self) -> bool:
+        return self.stage.changes != self._changes
 
     def last(self) -> list[str]:
         """The picture as it was at the end."""
@@ -144,7 +151,8 @@ class _Showing(Showing):
         now_s = time.monotonic()
         with self.stage as scene:
             notice = self.notices.text(now_s, bool(scene.channels))
-            seen = (self.stage.changes, self.touched, notice)
+            self._changes = self.stage.changes
+            seen = (self._changes, self.touched, notice)
             if seen == self._seen or not self._terminal.entered:
                 return
             if self._terminal.busy:

@@ -87,7 +87,7 @@ class Stream(Subscribing):
         self._limit = limit
         self._stopped: str | None = None
         self._waiting: list[Chunk] = []  # read, and not fed yet
-        self._fed_ns = 0
+        self._fed_ns = self._rested_ns = 0
         self._threads: list[Thread] = []
         # What a limit cuts off must not be counted.
         self._own_tally = Tally(dating.rate_hz) if limit.exists else None
@@ -208,7 +208,7 @@ class Stream(Subscribing):
                     yield self._passed(self._intake.interrupt(chunk))
                 elif self._is_time(chunk):
                     yield self._fed()
-                    if self.restful and self._source.live and chunk.data:
+                    if self._rests and chunk.data:
                         self._rest()
                 if self._stopped:
                     break
@@ -217,10 +217,16 @@ class Stream(Subscribing):
             raise
         yield [*self._fed(), *self._end(self._stopped or "end")]
 
+    @property
+    def _rests(self) -> bool:
+        return self.restful and self._source.live
+
     def _rest(self) -> None:
         """Let as much come as is handed on together, so that one read takes it."""
-        passed_ns = time.monotonic_ns() - self._fed_ns
-        time.sleep(max(0, self._together_ns - passed_ns) / 1e9)
+        now_ns = time.monotonic_ns()
+        # Counted from one end to the next, whatever the reads take: so many come to a second.
+        self._rested_ns = max(self._rested_ns + self._together_ns, now_ns)
+        time.sleep((self._rested_ns - now_ns) / 1e9)
 
     def _is_time(self, chunk: Chunk) -> bool:
         """Takes a chunk; is it time to feed what was read?"""
@@ -233,7 +239,9 @@ class Stream(Subscribing):
             return True
         self.now_us = chunk.monotonic_ns // 1000
         self._limit.begin(self.now_us)
-        return not chunk.data or chunk.monotonic_ns - self._fed_ns >= self._together_ns
+        if self._rests or not chunk.data:
+            return True
+        return chunk.monotonic_ns - self._fed_ns >= self._together_ns
 
     def _fed(self) -> list[Item]:
         """What the reads that wait complete."""

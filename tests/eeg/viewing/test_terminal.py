@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,13 +75,58 @@ def test_a_terminal_that_takes_nothing_is_not_waited_for(pty: Pty) -> None:
         terminal.write("x" * 1_000_000)
         assert terminal.busy
         begun_s = time.monotonic()
-        terminal.wait(begun_s + 0.01)
+        terminal.wait(begun_s, begun_s + 0.01, lambda: False)
         assert terminal.busy
         received = 0
         while terminal.busy:
             received += len(pty.read())
             terminal.flush()
         assert terminal.sent_ns
+
+
+def test_news_end_a_wait_once_they_are_due(pty: Pty) -> None:
+    with opened(pty.slave) as terminal:
+        begun_s = time.monotonic()
+        telling = threading.Thread(target=lambda: [time.sleep(0.2), terminal.news()])
+        telling.start()
+        terminal.wait(begun_s, begun_s + 10, lambda: False)
+        telling.join()
+        assert 0.2 <= time.monotonic() - begun_s < 5
+
+
+def test_news_that_came_before_they_were_due_are_not_missed(pty: Pty) -> None:
+    with opened(pty.slave) as terminal:
+        begun_s = time.monotonic()
+        terminal.news()
+        terminal.wait(begun_s + 0.1, begun_s + 10, lambda: True)
+        assert 0.1 <= time.monotonic() - begun_s < 5
+        # Nobody waited for them: the next wait is for the next ones.
+        begun_s = time.monotonic()
+        terminal.wait(begun_s, begun_s + 0.1, lambda: False)
+        assert time.monotonic() - begun_s >= 0.1
+
+
+def test_a_key_ends_a_wait_at_once(pty: Pty) -> None:
+    with opened(pty.slave) as terminal:
+        terminal.attend()
+        begun_s = time.monotonic()
+        os.write(pty.master, b"q")
+        terminal.wait(begun_s + 5, begun_s + 10, lambda: False)
+        assert time.monotonic() - begun_s < 4
+        assert terminal.typed() == ["q"]
+
+
+def test_a_signal_ends_a_wait_for_news(pty: Pty) -> None:
+    with opened(pty.slave) as terminal:
+        begun_s = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGWINCH))
+        try:
+            terminal.wait(begun_s, begun_s + 10, lambda: False)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert time.monotonic() - begun_s < 5
+        assert terminal.attend()
 
 
 def test_a_change_of_its_size_is_noticed(pty: Pty) -> None:
@@ -98,7 +144,7 @@ def test_a_terminal_that_goes_is_noticed() -> None:
     with opened(slave) as terminal:
         terminal.attend()
         os.close(master)
-        terminal.wait(time.monotonic() + 10)
+        terminal.wait(time.monotonic(), time.monotonic() + 10, lambda: False)
         assert terminal.gone
     os.close(slave)
 

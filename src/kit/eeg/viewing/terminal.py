@@ -13,11 +13,12 @@ import select
 import signal
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 from kit.core.errors import Unavailable, UsageError
 from kit.eeg.viewing.keystrokes import Keystrokes
+from kit.eeg.viewing.waking import Waking
 
 # The other screen, without a cursor and without wrapping at its edge.
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
@@ -31,8 +32,10 @@ _FLAGS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT, signal.SIGHUP)
 class Terminal:
     """The terminal that standard output is; see `opened`."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, waking: Waking) -> None:
         self._descriptor = descriptor
+        self._waking = waking
+        self._awaited = False  # are news?
         self._before = termios.tcgetattr(descriptor)
         self._output = memoryview(b"")
         self._keystrokes = Keystrokes()
@@ -99,17 +102,41 @@ class Terminal:
             self.gone, data = True, b""
         return self._keystrokes.feed(data)
 
-    def wait(self, until_s: float) -> None:
-        """Until that time of the monotonic clock, or till a key is typed; meanwhile the picture goes out."""
-        poll = select.poll()
-        while (left_s := until_s - time.monotonic()) > 0 and not self.gone:
+    def news(self) -> None:
+        """There are some; from any thread. Who looks at the right time need not be woken."""
+        if self._awaited:
+            self._waking.wake()
+
+    def wait(self, due_s: float, until_s: float, are_news: Callable[[], bool]) -> None:
+        """Until there are news, a key is typed, or it is `until_s` of the monotonic clock.
+
+        News end it from `due_s` on, those too that came before (`are_news`). Meanwhile the picture goes out.
+        """
+        try:
+            self._wait(due_s, until_s, are_news)
+        finally:
+            self._awaited = False
+
+    def _wait(self, due_s: float, until_s: float, are_news: Callable[[], bool]) -> None:
+        poll, now_s = select.poll(), time.monotonic()
+        while now_s < until_s and not self.gone:
             poll.register(self._descriptor, select.POLLIN | (select.POLLOUT if self._output else 0))
-            events = dict(poll.poll(left_s * 1000)).get(self._descriptor, 0)
-            self.gone = self.gone or bool(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL))
-            if events & select.POLLOUT:
+            if now_s >= due_s:
+                self._awaited = True
+                if are_news():
+                    return
+                poll.register(self._waking, select.POLLIN)
+            events = dict(poll.poll(1000 * ((until_s if now_s >= due_s else due_s) - now_s)))
+            on_terminal = events.get(self._descriptor, 0)
+            self.gone = self.gone or bool(on_terminal & (select.POLLHUP | select.POLLERR | select.POLLNVAL))
+            if on_terminal & select.POLLOUT:
                 self.flush()
-            if events & select.POLLIN:
+            if self._waking.fileno() in events:
+                self._waking.taken()
                 return
+            if on_terminal & select.POLLIN:
+                return
+            now_s = time.monotonic()
 
     def attend(self) -> bool:
         """Do what signals asked for; is the picture to be drawn anew?"""
@@ -143,6 +170,7 @@ class Terminal:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._came.add(number)
+        self._waking.wake()
 
     def _stop(self) -> None:
         """As Ctrl-Z does with a program that knows nothing of it; goes on where the shell continues it."""
@@ -177,13 +205,14 @@ def opened(output: int = 1) -> Iterator[Terminal]:
         descriptor = os.open(os.ttyname(output), os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise Unavailable(f"cannot open the terminal: {(error.strerror or 'failed').lower()}") from None
-    terminal = Terminal(descriptor)
     try:
-        with terminal.signals():
-            try:
-                yield terminal
-            finally:
-                terminal.leave()
+        with Waking() as waking:
+            terminal = Terminal(descriptor, waking)
+            with terminal.signals():
+                try:
+                    yield terminal
+                finally:
+                    terminal.leave()
     finally:
         os.close(descriptor)
 
