@@ -28,9 +28,11 @@ _KIT = str(Path(sys.executable).parent / "kit")
 _COLUMNS, _ROWS = 200, 50
 _STARTING_S, _MEASURED_S = 6, 10  # the picture is four seconds wide, and to be full
 _HZ = 256
-_HOLD = 64  # a button is pressed for so many packets, and let go for as many
+_HOLD = (
+    61  # a button is pressed for so many packets, at ever another time of a picture, and let go for as many
+)
 _IDLE, _PRESSED = 0b1111, 0b1110
-_FRAME, _SEEN = b"\x1b[?2026h", "●".encode()
+_FRAME, _SEEN, _UNSEEN = b"\x1b[?2026h", "●".encode(), "○○○○".encode()
 
 
 @dataclass
@@ -74,8 +76,10 @@ class _Screen:
             self.bytes += len(data)
             *whole, frame = (frame + data).split(_FRAME)
             self.frames += len(whole)
-            now = [_SEEN in text for text in whole] + ([True] if _SEEN in frame else [])
-            for pressed in now:
+            for text in (*whole, frame):
+                if _SEEN not in text and _UNSEEN not in text:
+                    continue  # nothing has changed there
+                pressed = _SEEN in text
                 if pressed and not held:
                     self.seen_s.append(time.monotonic())
                 held = pressed

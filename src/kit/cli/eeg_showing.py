@@ -10,6 +10,7 @@ from kit.core.errors import KitError
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
 from kit.eeg.reading import Stream
+from kit.eeg.viewing.frame import Frame, Word
 from kit.eeg.viewing.keys import Action
 from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.stage import Stage
@@ -17,6 +18,7 @@ from kit.eeg.viewing.stage import Stage
 _SLOW_S = 5  # how long it is said that a picture was left out
 _SAID_S = 5
 _ENDING_S = 2
+_READ_S = 0.1  # nobody reads numbers that change thirty times a second
 
 # The key r: sets `scene.recording`, and gives what there is to be said.
 OnRecord = Callable[[Scene], str]
@@ -33,6 +35,25 @@ class Showing:
         self.notices = notices
         self.feeding = feeding
         self._on_record = on_record
+        self._status: tuple[Word, ...] | None = None
+        self._told: object = None  # what the status tells besides numbers
+        self._told_s = 0.0
+        self._is_old = False  # is the status that of a frame before?
+
+    def frame(self, scene: Scene, notice: str | None, now_s: float) -> Frame:
+        """The scene now, without traces, with this notice; the numbers in its status may be a moment old."""
+        told = (self.touched, notice, scene.ended)
+        scene.notice = notice
+        self._is_old = told == self._told and now_s < self._told_s + _READ_S
+        if self._is_old:
+            return scene.frame(traces=False, status=self._status)
+        frame = scene.frame(traces=False)
+        self._status, self._told, self._told_s = frame.status, told, now_s
+        return frame
+
+    def is_old(self, now_s: float) -> bool:
+        """Are there newer numbers than those that the last frame had, and is it time for them?"""
+        return self._is_old and now_s >= self._told_s + _READ_S
 
     def press(self, key: str) -> None:
         """A key was typed."""

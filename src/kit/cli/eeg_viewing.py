@@ -153,15 +153,14 @@ class _Showing(Showing):
             notice = self.notices.text(now_s, bool(scene.channels))
             self._changes = self.stage.changes
             seen = (self._changes, self.touched, notice)
-            if seen == self._seen or not self._terminal.entered:
+            if (seen == self._seen and not self.is_old(now_s)) or not self._terminal.entered:
                 return
             if self._terminal.busy:
                 self.notices.left_out(now_s)
                 return
             scene.shown(self._terminal.sent_ns)
             scene.rescale(self.feeding.stream.scale)
-            scene.notice = notice
-            text = self._page.draw(scene.frame(traces=False), scene.segments)
+            text = self._page.draw(self.frame(scene, notice, now_s), scene.segments)
         self._seen = seen
         if text:
             self._terminal.write(text)

@@ -17,7 +17,6 @@ from kit.eeg.batch import Batch
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
 from kit.eeg.viewing.drawing import Drawing, Style
-from kit.eeg.viewing.frame import Word
 from kit.eeg.viewing.picture import Picture
 from kit.eeg.viewing.scene import Scene
 from kit.eeg.viewing.snapshot import form_of, snapshot
@@ -28,7 +27,6 @@ from kit.eeg.viewing.window import Step, Window
 TOGETHER_S = 0.011
 _FPS = 60
 _LOOK_S = 0.05
-_READ_S = 0.1  # nobody reads numbers that change sixty times a second
 
 
 def view_in_window(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
@@ -77,8 +75,6 @@ class _InWindow(Showing):
         self._drawing: Drawing | None = None
         self._style: Style | None = None
         self._seen: object = None  # what the picture in the window depends on
-        self._status: tuple[Word, ...] = ()
-        self._read_at = (-1, 0.0)  # after which key and when it was taken
 
     def stepping(self, window: Window, stop: StopSignal) -> Step:
         """What the window asks for pictures."""
@@ -98,22 +94,17 @@ class _InWindow(Showing):
         """A new one, if there is something new."""
         if style != self._style or not self._drawing:
             self._style, self._drawing, self._seen = style, Drawing(style), None
+        now_s = monotonic()
         with self.stage as scene:
-            notice = self.notices.text(monotonic(), bool(scene.channels))
+            notice = self.notices.text(now_s, bool(scene.channels))
             seen = (self.stage.changes, self.touched, notice)
-            if seen == self._seen:
+            if seen == self._seen and not self.is_old(now_s):
                 return None
             self._seen = seen
             if shown_ns:
                 scene.shown(shown_ns)
             scene.rescale(self.feeding.stream.scale)
-            scene.notice = notice
-            frame = scene.frame(traces=False)
-            if self.touched == self._read_at[0] and monotonic() < self._read_at[1] + _READ_S:
-                frame = replace(frame, status=self._status)
-            else:
-                self._status, self._read_at = frame.status, (self.touched, monotonic())
-            return self._drawing.picture(frame, scene.segments)
+            return self._drawing.picture(self.frame(scene, notice, now_s), scene.segments)
 
 
 class _Film:

@@ -24,6 +24,16 @@ def frozen(kind: type[_T]) -> type[_T]:
     return dataclass(init=False, repr=False, eq=False)(kind)
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def record(kind: type[_T]) -> type[_T]:
+    """Make the class a frozen dataclass of which many are made, and quickly.
+
+    Where `frozen=True` holds it as the program runs, making one takes five times as long (0.76 µs against
+    0.16 for seven fields), and a damaged recording has four of them for each packet that is lost.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(kind)
+
+
 def _late_init(kind: Any) -> Callable[..., None]:
     def init(self: Any, *values: Any, **named: Any) -> None:
         kind.__init__ = _init_of(kind)

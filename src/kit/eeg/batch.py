@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kit.core.frozen import record
 from kit.eeg.records import Item
 from kit.eeg.signals import Signal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """What a person or an event put at a time, in microseconds since 1970."""
 
@@ -17,7 +17,7 @@ class Mark:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """The items of some reads, the signals in them, and the marks since the batch before; all may be empty.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from kit.core.frozen import record
 from kit.eeg.records import Stretch, Times
 from kit.eeg.schedule import Schedule
 
@@ -27,7 +27,7 @@ _WINDOW_S = 16
 _SLICE = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rate:
     """The true rate of the device; `ppm` is its distance from the nominal one, known to `error_ppm`."""
 
@@ -45,7 +45,7 @@ def rate_of(schedule: Schedule) -> Rate | None:
     return Rate(1_000_000 / period_us, (schedule.nominal_us / period_us - 1) * 1e6, error * 1e6)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Read:
     offset: int
     end: int

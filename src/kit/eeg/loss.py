@@ -18,9 +18,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from kit.core.frozen import record
 from kit.eeg.loss_by_time import Gap, Meaning, Timekeeper, by_counter
 from kit.eeg.records import Duplicate, Fault, Lost, Reordered, Restarted, Run, Skipped, Stretch, Times
 from kit.eeg.schedule import Schedule
@@ -34,7 +34,7 @@ _KEPT_RUNS = 2 * LATE_LIMIT
 _NOT_ZERO = re.compile(rb"[^\0]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Piece:
     """Packets that wait for their turn, and when they came."""
 

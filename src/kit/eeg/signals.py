@@ -7,9 +7,9 @@ packet that came late is marked, and one that came twice is left out. A gap is n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from kit.core.frozen import record
 from kit.eeg import p2
 from kit.eeg.dating import Dating
 from kit.eeg.records import Interrupted, Item, Lost, Restarted, Run, Stretch
@@ -17,7 +17,7 @@ from kit.eeg.records import Interrupted, Item, Lost, Restarted, Run, Stretch
 BUTTONS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Packets whose sequence numbers rise by one from `sequence`.
 
@@ -44,7 +44,7 @@ class Block:
         return Block(self.sequence + first, times_us, columns, buttons, self.late)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gap:
     """What is missing in front of `sequence` + `count`: so many packets, 0 where nobody knows or none is.
 
@@ -57,7 +57,7 @@ class Gap:
     time_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ButtonChange:
     """Button 1 to 4 was pressed or let go at the packet `sequence`."""
 

@@ -7,13 +7,14 @@ between -`reach` and `reach`; what is beyond is drawn at the edge, or over it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from kit.core.frozen import record
 
 Tone = Literal["plain", "quiet", "good", "warn", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """Samples without a gap: the first is at `x`, and at `position` in the capture."""
 
@@ -22,7 +23,7 @@ class Segment:
     values: Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trace:
     """A channel's lane. `scale` says what its half height stands for."""
 
@@ -37,7 +38,7 @@ class Trace:
     segments: Sequence[Segment] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hole:
     """Where nothing came, from `x` to before `end`."""
 
@@ -47,7 +48,7 @@ class Hole:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A vertical line with a text: a mark, or a button that was pressed."""
 
@@ -56,7 +57,7 @@ class Line:
     kind: Literal["mark", "button"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tick:
     """A place on the axis of time."""
 
@@ -64,7 +65,7 @@ class Tick:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What stands side by side in the picture: from `x` on, the samples from `first` to before `end`."""
 
@@ -73,7 +74,7 @@ class Part:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A piece of the status line."""
 
@@ -81,7 +82,7 @@ class Word:
     tone: Tone = "plain"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bar:
     """The power of a band: microvolts (rms), and its share of what is between 1 and 45 Hz.
 
@@ -94,7 +95,7 @@ class Bar:
     share: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bars:
     """The bands of a channel."""
 
@@ -104,7 +105,7 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spectrum:
     """A channel's power in dB (1 µV²/Hz is 0) by frequency; a column a quarter of a second, the newest last.
 
@@ -120,7 +121,7 @@ class Spectrum:
     step_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """All that is to be seen.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from kit.core.frozen import record
 from kit.eeg.batch import Mark
 from kit.eeg.processing.artefacts import LIMITS, TOP
 from kit.eeg.signals import BUTTONS, Block, Buttons, Gap, Signal
@@ -17,7 +17,7 @@ _BOTTOM, _TOP = LIMITS.rail_counts, TOP - LIMITS.rail_counts  # what the convert
 _MICRO = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """Positions `first` to before `end` where nothing came, and why; `lost` packets, 0 where nobody knows."""
 
@@ -27,7 +27,7 @@ class Span:
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """Something that happened at a position: a mark, or a button that was pressed."""
 

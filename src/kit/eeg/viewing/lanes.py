@@ -8,8 +8,8 @@ the axis is another; the newest one is made again as it fills up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from kit.core.frozen import record
 from kit.eeg.viewing import colours
 from kit.eeg.viewing.dots import Grid, Heights, Stretch, trace
 from kit.eeg.viewing.frame import Frame, Trace
@@ -24,7 +24,7 @@ _KEPT = 3  # times as many columns as are seen
 _BEFORE, _BEHIND = 2, 1  # samples about a column, from and to which a trace leads
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lane:
     """A trace and the rows that it has."""
 
@@ -42,7 +42,7 @@ def lanes_of(traces: Sequence[Trace], rows: int) -> tuple[Lane, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drawn:
     """The column at each place, and the number of the first one; in a sweep that is always 0.
 

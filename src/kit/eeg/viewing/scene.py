@@ -129,8 +129,8 @@ class Scene:
                 reaches[channel - 1] = covering(max(*values, -min(values)))
         self.settings = replace(self.settings, reaches=tuple(reaches))
 
-    def frame(self, *, traces: bool = True) -> Frame:
-        """The picture, now; without traces it has their lanes only."""
+    def frame(self, *, traces: bool = True, status: tuple[Word, ...] | None = None) -> Frame:
+        """The picture, now; without traces it has their lanes only. `status` may be another one's."""
         settings, parts = self.settings, self._parts()
         swept = self._sweeps
         end, window = self.looking.end, self.window
@@ -148,7 +148,7 @@ class Scene:
             lines=tuple(self._lines(parts)),
             ticks=looking.ticks(end, window, self._history.rate_hz, swept),
             buttons=self._history.pressed,
-            status=tuple(self._status()),
+            status=tuple(self._status()) if status is None else status,
             bars=self._bars() if settings.bars else (),
             spectrum=self._spectrum(),
             prompt=self._keyboard.prompt,
