@@ -233,7 +233,8 @@ class Timekeeper:
         """What a lateness is that stays."""
         schedule = self.schedule
         period_us = self._period * schedule.period_us
-        near_us = self._near_us(gap.behind)
+        # The longer the silence, the less the schedule knows of its end.
+        near_us = self._near_us(gap.behind + max(0, int(late_us / schedule.period_us)))
         least = max(0, ceil((late_us - near_us) / period_us))
         most = floor((late_us + near_us) / period_us)
         if least > most:

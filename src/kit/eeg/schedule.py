@@ -185,7 +185,7 @@ class Schedule:
         period_us = self.period_us
         late_us = sorted(at_us - place * period_us for place, at_us in self._recent)
         self._floor_us = late_us[0]
-        self._scatter_us = late_us[len(late_us) // 4] - late_us[0]
+        self._scatter_us = late_us[len(late_us) // 2] - late_us[0]
         self._low_us = inf
 
     def _believe(self, period_us: float, error: float) -> None:
