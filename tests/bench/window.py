@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from kit.cli.eeg_endings import StopSignal
 from kit.cli.eeg_view_wish import ViewWish
-from kit.cli.eeg_windowing import TOGETHER_S, show_in_window
+from kit.cli.eeg_windowing import FPS, show_in_window
 from kit.core.stats import percentile
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch
@@ -38,7 +38,7 @@ class _Counted(Window):
         self.shown: list[tuple[float, float, float]] = []
         self._server = server
 
-    def run(self, step: Step, fps: float) -> None:
+    def run(self, step: Step, wait_s: Callable[[], float]) -> None:
         def counted(keys: list[str], style: object) -> Picture | None:
             picture = step(keys, style)  # type: ignore[arg-type]
             if picture:
@@ -46,7 +46,7 @@ class _Counted(Window):
                 self.shown.append((time.perf_counter(), time.process_time(), server_us))
             return picture
 
-        super().run(counted, fps)
+        super().run(counted, wait_s)
 
     @property
     def _is_edge(self) -> bool:
@@ -62,7 +62,7 @@ def _stream() -> Iterator[Stream]:
         assert board.stdout
         path, duration_s = board.stdout.readline().strip(), _BEFORE_S + _MEASURED_S + 1
         try:
-            with open_stream(path, duration_s=duration_s, together_s=TOGETHER_S) as stream:
+            with open_stream(path, duration_s=duration_s, together_s=1 / FPS) as stream:
                 stream.restful = True
                 yield stream
         finally:

@@ -23,15 +23,15 @@ from kit.eeg.viewing.snapshot import form_of, snapshot
 from kit.eeg.viewing.stage import Stage
 from kit.eeg.viewing.window import Step, Window
 
-# Shorter than a picture at sixty a second.
-TOGETHER_S = 0.011
-_FPS = 60
+FPS = 60
 _LOOK_S = 0.05
+_SOON_S = 0.002  # what should be there by now is looked for so often
+_TICK_S = 0.05  # keys are looked for at least so often
 
 
 def view_in_window(capture: CaptureWish, wish: ViewWish, output: Output) -> int:
     """Show a capture in a window until a person has seen enough; the exit status."""
-    with open_capture(capture, TOGETHER_S, restful=True) as stream, stopped_by_signals() as stop:
+    with open_capture(capture, wish.together_s(FPS), restful=True) as stream, stopped_by_signals() as stop:
         stage = Stage(Scene(stream.dating.rate_hz, capture.scale, wish.settings({})))
         with Window(f"{stream.name} - kit eeg view") as window:
             feeding = Feeding(stream, [stage])
@@ -56,10 +56,10 @@ def show_in_window(
     `on_record` is called for the key r. Raises what ended the feeding.
     """
     notices = Notices(feeding.stream, watch, "window")
-    showing = _InWindow(feeding, stage, notices, on_record)
+    showing = _InWindow(feeding, stage, notices, wish, on_record)
     try:
         feeding.start()
-        window.run(showing.stepping(window, stop), wish.fps or _FPS)
+        window.run(showing.stepping(window, stop), showing.wait_s)
     finally:
         feeding.stop()
         error = showing.error or ended(feeding)
@@ -70,8 +70,12 @@ def show_in_window(
 class _InWindow(Showing):
     """A capture that is shown in a window."""
 
-    def __init__(self, feeding: Feeding, stage: Stage, notices: Notices, on_record: OnRecord) -> None:
+    def __init__(
+        self, feeding: Feeding, stage: Stage, notices: Notices, wish: ViewWish, on_record: OnRecord
+    ) -> None:
         super().__init__(feeding, stage, notices, on_record)
+        self._wish = wish
+        self._drawn_s = 0.0
         self._drawing: Drawing | None = None
         self._style: Style | None = None
         self._seen: object = None  # what the picture in the window depends on
@@ -90,6 +94,14 @@ class _InWindow(Showing):
 
         return step
 
+    def wait_s(self) -> float:
+        """Until the next picture is due."""
+        now_s = monotonic()
+        late_s = now_s - self._wish.due_s(FPS, self._drawn_s, self.stage.changed_s)
+        if late_s < 0:
+            return min(-late_s, _TICK_S)
+        return _SOON_S if late_s < 1 / FPS else _TICK_S
+
     def _picture(self, style: Style, shown_ns: int) -> Picture | None:
         """A new one, if there is something new."""
         if style != self._style or not self._drawing:
@@ -100,7 +112,7 @@ class _InWindow(Showing):
             seen = (self.stage.changes, self.touched, notice)
             if seen == self._seen and not self.is_old(now_s):
                 return None
-            self._seen = seen
+            self._seen, self._drawn_s = seen, now_s
             if shown_ns:
                 scene.shown(shown_ns)
             scene.rescale(self.feeding.stream.scale)

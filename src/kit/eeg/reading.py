@@ -224,9 +224,9 @@ class Stream(Subscribing):
     def _rest(self) -> None:
         """Let as much come as is handed on together, so that one read takes it."""
         now_ns = time.monotonic_ns()
-        # Counted from one end to the next, whatever the reads take: so many come to a second.
-        self._rested_ns = max(self._rested_ns + self._together_ns, now_ns)
-        time.sleep((self._rested_ns - now_ns) / 1e9)
+        # From one end to the next, whatever the reads take: so many come to a second. One is made up for.
+        self._rested_ns = max(self._rested_ns + self._together_ns, now_ns - self._together_ns)
+        time.sleep(max(0, self._rested_ns - now_ns) / 1e9)
 
     def _is_time(self, chunk: Chunk) -> bool:
         """Takes a chunk; is it time to feed what was read?"""

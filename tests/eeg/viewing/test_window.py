@@ -58,9 +58,13 @@ class Show:
         self._drawing = self._drawing or Drawing(style)
         return self._drawing.picture(self._scene.frame(traces=False), self._scene.segments)
 
-    def run(self, fps: float = 200) -> None:
-        self._window.run(self.step, fps)
+    def run(self) -> None:
+        self._window.run(self.step, _wait_s)
         self._window._root.update()
+
+
+def _wait_s() -> float:
+    return 0.005
 
 
 def _scene(settings: Settings | None = None) -> Scene:
@@ -123,7 +127,7 @@ def test_another_size_is_another_style(window: Window) -> None:
     def step(keys: list[str], style: Style) -> Picture | None:
         return show.step(["q"] if style.width == 700 else keys, style)
 
-    window.run(step, 200)
+    window.run(step, _wait_s)
     assert (window._canvas.winfo_width(), window._canvas.winfo_height()) == (700, 500)
 
 
@@ -144,7 +148,7 @@ def test_items_are_moved_and_not_made_anew(window: Window) -> None:
         counts.append(len(window._canvas.find_all()))
         return show.step(keys, style)
 
-    window.run(step, 200)
+    window.run(step, _wait_s)
     assert max(counts[5:]) <= counts[5] + 6  # a tick of the axis, a label
 
 
@@ -153,7 +157,7 @@ def test_what_the_drawer_raises_is_raised(window: Window) -> None:
         raise ZeroDivisionError("in the drawer")
 
     with pytest.raises(ZeroDivisionError):
-        window.run(step, 60)
+        window.run(step, _wait_s)
 
 
 def test_without_a_display_the_error_says_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ class Page:
         self._lanes = Lanes(self._width, 0, glyphs, paint)
         self._texts: dict[int, str] = {}  # what begins in which row of the screen
         self._shown: Drawn | None = None
+        self._told: tuple[object, str] = (None, "")  # the status line, and what it says
         self._helping = False
 
     def fresh(self) -> None:
@@ -151,7 +152,10 @@ class Page:
     def _status(self, frame: Frame) -> str:
         if frame.prompt:
             return self._paint.on(None, bold=True) + self._glyphs.text(frame.prompt)[: self.columns]
-        return status_line(frame, self.columns, self._glyphs, self._paint)
+        told = (frame.status, frame.buttons)
+        if told != self._told[0]:
+            self._told = (told, status_line(*told, self.columns, self._glyphs, self._paint))
+        return self._told[1]
 
     def _help(self, lines: Iterable[tuple[str, str]], height: int) -> list[str]:
         rows = [""]

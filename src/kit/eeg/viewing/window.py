@@ -1,13 +1,13 @@
 """A window in which pictures are shown, by tkinter.
 
-Each picture has a time at which it is due, counted from the first one, so that being late once does not make
-all that follow late. Whoever draws is asked then for a picture, and given the keys that were typed.
+Whoever draws is asked for a picture when it says that one is due, and given the keys that were typed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import ceil
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -84,12 +84,10 @@ class Window:
             self._root.after_cancel(self._due)
         self._root.destroy()
 
-    def run(self, step: Step, fps: float) -> None:
-        """Until `close`; raises what `step` raises."""
-        begin_s, number = time.monotonic(), 0
+    def run(self, step: Step, wait_s: Callable[[], float]) -> None:
+        """Ask for pictures until `close`, after so many seconds each; raises what `step` raises."""
 
         def tick() -> None:
-            nonlocal begin_s, number
             if self._closed:
                 return
             keys, self._keys = self._keys, []
@@ -100,11 +98,7 @@ class Window:
                 self._easel.show(picture)
                 self._root.update_idletasks()
                 self.shown_ns = time.monotonic_ns()
-            number += 1
-            left_s = begin_s + number / fps - time.monotonic()
-            if left_s < -1:  # it was held up for long: what is due by now is not made up for
-                begin_s, number = time.monotonic(), 0
-            self._due = self._root.after(max(0, int(left_s * 1000)), tick)
+            self._due = self._root.after(ceil(wait_s() * 1000), tick)
 
         self._due = self._root.after(0, tick)
         if not self._closed:

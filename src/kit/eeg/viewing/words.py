@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kit.eeg.viewing.frame import Frame, Word
+from kit.eeg.viewing.frame import Word
 from kit.eeg.viewing.glyphs import Glyphs
 from kit.eeg.viewing.paint import Paint
 from kit.eeg.viewing.status import button_words
@@ -37,10 +37,12 @@ class Places:
         return text
 
 
-def status_line(frame: Frame, columns: int, glyphs: Glyphs, paint: Paint) -> str:
+def status_line(
+    status: Sequence[Word], buttons: Sequence[bool | None], columns: int, glyphs: Glyphs, paint: Paint
+) -> str:
     """As many words as there is room for; those that tell the least go first, a warning is cut."""
     room = columns - len(_HINT) - 1
-    told = (*frame.status, *button_words(frame.buttons))
+    told = (*status, *button_words(buttons))
     words = [Word(glyphs.text(word.text), word.tone) for word in told]
     while _length(words) > room and (least := min(_WEIGHTS[word.tone] for word in words)) < _WEIGHTS["warn"]:
         del words[max(at for at, word in enumerate(words) if _WEIGHTS[word.tone] == least)]
