@@ -51,7 +51,7 @@ class History:
         self._shift: int | None = None  # from sequence number to position
         self._open: Gap | None = None  # a gap of unknown length, until the next block
         self._gaps: list[Span] = []
-        self._found: tuple[object, list[tuple[int, int]]] = (None, [])
+        self._found: dict[tuple[int, int], list[tuple[int, int]]] = {}  # stretches, while nothing comes
         self._flags: list[Flag] = []
         self._buttons = Buttons()
 
@@ -67,6 +67,7 @@ class History:
 
     def take(self, signals: Iterable[Signal], marks: Iterable[Mark] = ()) -> None:
         """More of them."""
+        self._found.clear()
         for signal in signals:
             if isinstance(signal, Gap):
                 self._take_gap(signal)
@@ -87,10 +88,10 @@ class History:
 
     def stretches(self, first: int, last: int) -> list[tuple[int, int]]:
         """The positions without the gaps in them; asked for by each channel, and found once."""
-        key = (first, last, self.end, self.revision)
-        if key != self._found[0]:
-            self._found = (key, self._stretches(first, last))
-        return self._found[1]
+        found = self._found.get((first, last))
+        if found is None:
+            found = self._found[first, last] = self._stretches(first, last)
+        return found
 
     def _stretches(self, first: int, last: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
