@@ -56,7 +56,8 @@ class Rogue:
         return sign(self.key, self.scheme, self.request.content)
 
     def of_other_content(self) -> bytes:
-        return sign(self.key, self.scheme, self.request.content[:-1] + b"!")
+        *content, last = self.request.content
+        return sign(self.key, self.scheme, bytes([*content, last ^ 1]))
 
     def of_other_key(self) -> bytes:
         kind = {
