@@ -52,8 +52,8 @@ class Showing:
         return frame
 
     def is_old(self, now_s: float) -> bool:
-        """Are there newer numbers than those that the last frame had, and is it time for them?"""
-        return self._is_old and now_s >= self._told_s + _READ_S
+        """Are there newer numbers than those that the last frame had, and does no other frame bring them?"""
+        return self._is_old and now_s >= self._told_s + 2 * _READ_S
 
     def press(self, key: str) -> None:
         """A key was typed."""

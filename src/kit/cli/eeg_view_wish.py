@@ -40,12 +40,16 @@ class ViewWish:
 
         That is once for each picture, or some times where pictures are few.
         """
-        pace_s = 1 / (self.fps or usual_fps)
+        pace_s = self.pace_s(usual_fps)
         return pace_s / ceil(pace_s / _LONGEST_S)
 
+    def pace_s(self, usual_fps: float) -> float:
+        """From one picture to the next."""
+        return 1 / (self.fps or usual_fps)
+
     def due_s(self, usual_fps: float, drawn_s: float, changed_s: float) -> float:
-        """When the next picture is due: it follows what comes, by when the last of that came."""
-        pace_s = 1 / (self.fps or usual_fps)
+        """When there is something new for the next picture, by when the last of that came."""
+        pace_s = self.pace_s(usual_fps)
         return max(drawn_s + _EARLY * pace_s, changed_s + pace_s + _TAKING_S)
 
     def settings(self, environment: Mapping[str, str]) -> Settings:

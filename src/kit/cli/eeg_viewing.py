@@ -1,7 +1,8 @@
 """kit eeg view: joins a capture, a scene and the terminal.
 
-The capture is read in a thread of its own; this one draws, and reads keys. Whoever has a capture already, as
-a recording has, shows it by `show`.
+The capture is read in a thread of its own, which draws what it has read at once: two threads that wake up for
+a picture cost a third more. This one reads keys, and draws what they ask for. Neither waits for the terminal.
+Whoever has a capture already, as a recording has, shows it by `show`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from kit.eeg.viewing.terminal import Terminal, check, opened
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
+_EARLY = 0.1  # what comes at the pace of pictures may come a little early
 _TICK_S = 0.1  # how often it is looked whether something is to be said, though nothing comes
 
 
@@ -70,13 +72,13 @@ def show(
     """
     with opened() as terminal:
         showing = _Showing(feeding, stage, terminal, wish, watch, on_record)
-        stage.on_change = terminal.news
         feeding.start()
         try:
             showing.run(stop)
             lines = showing.last()
         finally:
-            terminal.leave()
+            with stage:  # no picture is being drawn
+                terminal.leave()
             feeding.stop()
             error = showing.error or ended(feeding)
         for line in lines if not terminal.gone else ():
@@ -103,31 +105,30 @@ class _Showing(Showing):
         self._wish = wish
         self._page = self._new_page()
         self._seen: object = None  # what the picture on the screen depends on
-        self._changes = 0  # of the stage, that have been looked at
+        self._pace_s = wish.pace_s(_FPS)
+        self._due_s = 0.0  # when the next picture is
+        self._drawn_for = -1  # after which key the one before was drawn
         # What is piped in comes from a program that may write to this terminal, too.
         self._is_shared = not os.isatty(0)
 
     def run(self, stop: StopSignal) -> None:
         """Until the end."""
+        self.stage.on_change = self._draw
         whole_s = time.monotonic()
         while not (self.quit or stop.number or self._terminal.gone):
             now_s = time.monotonic()
-            if self._terminal.attend():
-                self._page = self._new_page()
-                self.touched += 1
+            with self.stage:
+                if self._terminal.attend():
+                    self._page = self._new_page()
+                    self.touched += 1
             for key in self._terminal.typed():
                 self._press(key)
             if self._is_shared and now_s > whole_s + _WHOLE_S:
-                self._page.fresh()
-                self.touched += 1
+                self._refresh()
                 whole_s = now_s
             self._draw()
             self.look_for_the_end()
-            due_s = self._wish.due_s(_FPS, now_s, self.stage.changed_s)
-            self._terminal.wait(due_s, max(due_s, now_s + _TICK_S), self._are_news)
-
-    def _are_news(self) -> bool:
-        return self.stage.changes != self._changes
+            self._terminal.wait(now_s + _TICK_S)
 
     def last(self) -> list[str]:
         """The picture as it was at the end."""
@@ -141,26 +142,37 @@ class _Showing(Showing):
 
     def _press(self, key: str) -> None:
         if key == "refresh":
-            self._page.fresh()
-            self.touched += 1
+            self._refresh()
         else:
             self.press(key)
 
+    def _refresh(self) -> None:
+        with self.stage:
+            self._page.fresh()
+            self.touched += 1
+
     def _draw(self) -> None:
-        """A picture, if there is something new, and the one before is with the terminal."""
-        now_s = time.monotonic()
+        """A picture, if there is something new, and the one before is with the terminal; from both threads.
+
+        What comes too soon behind that one is in the next picture.
+        """
         with self.stage as scene:
+            now_s = time.monotonic()
+            if self.touched == self._drawn_for and now_s < self._due_s - _EARLY * self._pace_s:
+                return
             notice = self.notices.text(now_s, bool(scene.channels))
-            self._changes = self.stage.changes
-            seen = (self._changes, self.touched, notice)
+            seen = (self.stage.changes, self.touched, notice)
             if (seen == self._seen and not self.is_old(now_s)) or not self._terminal.entered:
                 return
+            # One that is late makes none that follow late, and one for a key puts off no more than the next.
+            self._due_s = min(max(self._due_s + self._pace_s, now_s), now_s + self._pace_s)
+            self._drawn_for = self.touched
             if self._terminal.busy:
                 self.notices.left_out(now_s)
                 return
             scene.shown(self._terminal.sent_ns)
             scene.rescale(self.feeding.stream.scale)
             text = self._page.draw(self.frame(scene, notice, now_s), scene.segments)
-        self._seen = seen
-        if text:
-            self._terminal.write(text)
+            self._seen = seen
+            if text:  # each leads from the one before to the next: no other one may come between
+                self._terminal.write(text)

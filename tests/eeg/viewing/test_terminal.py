@@ -75,7 +75,7 @@ def test_a_terminal_that_takes_nothing_is_not_waited_for(pty: Pty) -> None:
         terminal.write("x" * 1_000_000)
         assert terminal.busy
         begun_s = time.monotonic()
-        terminal.wait(begun_s, begun_s + 0.01, lambda: False)
+        terminal.wait(begun_s + 0.01)
         assert terminal.busy
         received = 0
         while terminal.busy:
@@ -84,26 +84,26 @@ def test_a_terminal_that_takes_nothing_is_not_waited_for(pty: Pty) -> None:
         assert terminal.sent_ns
 
 
-def test_news_end_a_wait_once_they_are_due(pty: Pty) -> None:
+def test_another_thread_writes_while_one_waits_which_sends_the_rest(pty: Pty) -> None:
     with opened(pty.slave) as terminal:
-        begun_s = time.monotonic()
-        telling = threading.Thread(target=lambda: [time.sleep(0.2), terminal.news()])
-        telling.start()
-        terminal.wait(begun_s, begun_s + 10, lambda: False)
-        telling.join()
-        assert 0.2 <= time.monotonic() - begun_s < 5
+        terminal.attend()
+        text = "".join(f"line {number}, " for number in range(100_000))
+        writing = threading.Timer(0.1, terminal.write, [text])
+        received = bytearray()
 
+        def receive() -> None:
+            while not received.endswith(b"line 99999, "):
+                received.extend(pty.read())
 
-def test_news_that_came_before_they_were_due_are_not_missed(pty: Pty) -> None:
-    with opened(pty.slave) as terminal:
-        begun_s = time.monotonic()
-        terminal.news()
-        terminal.wait(begun_s + 0.1, begun_s + 10, lambda: True)
-        assert 0.1 <= time.monotonic() - begun_s < 5
-        # Nobody waited for them: the next wait is for the next ones.
-        begun_s = time.monotonic()
-        terminal.wait(begun_s, begun_s + 0.1, lambda: False)
-        assert time.monotonic() - begun_s >= 0.1
+        receiving = threading.Thread(target=receive)
+        receiving.start()
+        writing.start()
+        end_s = time.monotonic() + 20
+        while receiving.is_alive() and time.monotonic() < end_s:
+            terminal.wait(end_s if terminal.busy else time.monotonic() + 0.2)
+        writing.join()
+        receiving.join(1)
+        assert received.decode().endswith(text)
 
 
 def test_a_key_ends_a_wait_at_once(pty: Pty) -> None:
@@ -111,18 +111,18 @@ def test_a_key_ends_a_wait_at_once(pty: Pty) -> None:
         terminal.attend()
         begun_s = time.monotonic()
         os.write(pty.master, b"q")
-        terminal.wait(begun_s + 5, begun_s + 10, lambda: False)
+        terminal.wait(begun_s + 10)
         assert time.monotonic() - begun_s < 4
         assert terminal.typed() == ["q"]
 
 
-def test_a_signal_ends_a_wait_for_news(pty: Pty) -> None:
+def test_a_signal_ends_a_wait(pty: Pty) -> None:
     with opened(pty.slave) as terminal:
         begun_s = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGWINCH))
         try:
-            terminal.wait(begun_s, begun_s + 10, lambda: False)
+            terminal.wait(begun_s + 10)
         finally:
             signal.signal(signal.SIGALRM, before)
         assert time.monotonic() - begun_s < 5
@@ -144,7 +144,7 @@ def test_a_terminal_that_goes_is_noticed() -> None:
     with opened(slave) as terminal:
         terminal.attend()
         os.close(master)
-        terminal.wait(time.monotonic(), time.monotonic() + 10, lambda: False)
+        terminal.wait(time.monotonic() + 10)
         assert terminal.gone
     os.close(slave)
 

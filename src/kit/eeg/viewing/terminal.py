@@ -12,8 +12,9 @@ import os
 import select
 import signal
 import termios
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType
 
 from kit.core.errors import Unavailable, UsageError
@@ -35,7 +36,7 @@ class Terminal:
     def __init__(self, descriptor: int, waking: Waking) -> None:
         self._descriptor = descriptor
         self._waking = waking
-        self._awaited = False  # are news?
+        self._lock = threading.RLock()  # of what is on its way
         self._before = termios.tcgetattr(descriptor)
         self._output = memoryview(b"")
         self._keystrokes = Keystrokes()
@@ -76,21 +77,25 @@ class Terminal:
             termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
 
     def write(self, text: str) -> None:
-        """Send it as the terminal takes it."""
-        self._output = memoryview(bytes(self._output) + text.encode())
-        self.flush()
+        """Send it as the terminal takes it; from any thread, while another one waits."""
+        with self._lock:
+            self._output = memoryview(bytes(self._output) + text.encode())
+            self.flush()
+        if self._output:
+            self._waking.wake()  # who waits is to send the rest
 
     def flush(self) -> None:
         """Send what it takes now."""
-        try:
-            while self._output:
-                self._output = self._output[os.write(self._descriptor, self._output[:_PIECE]) :]
-            self.sent_ns = time.monotonic_ns()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.gone = True
-            self._output = memoryview(b"")
+        with self._lock:
+            try:
+                while self._output:
+                    self._output = self._output[os.write(self._descriptor, self._output[:_PIECE]) :]
+                self.sent_ns = time.monotonic_ns()
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.gone = True
+                self._output = memoryview(b"")
 
     def typed(self) -> list[str]:
         """The keys since the last look."""
@@ -102,41 +107,21 @@ class Terminal:
             self.gone, data = True, b""
         return self._keystrokes.feed(data)
 
-    def news(self) -> None:
-        """There are some; from any thread. Who looks at the right time need not be woken."""
-        if self._awaited:
-            self._waking.wake()
-
-    def wait(self, due_s: float, until_s: float, are_news: Callable[[], bool]) -> None:
-        """Until there are news, a key is typed, or it is `until_s` of the monotonic clock.
-
-        News end it from `due_s` on, those too that came before (`are_news`). Meanwhile the picture goes out.
-        """
-        try:
-            self._wait(due_s, until_s, are_news)
-        finally:
-            self._awaited = False
-
-    def _wait(self, due_s: float, until_s: float, are_news: Callable[[], bool]) -> None:
-        poll, now_s = select.poll(), time.monotonic()
-        while now_s < until_s and not self.gone:
+    def wait(self, until_s: float) -> None:
+        """Until that time of the monotonic clock, a key, or a signal; meanwhile the picture goes out."""
+        poll = select.poll()
+        poll.register(self._waking, select.POLLIN)
+        while (left_s := until_s - time.monotonic()) > 0 and not self.gone:
             poll.register(self._descriptor, select.POLLIN | (select.POLLOUT if self._output else 0))
-            if now_s >= due_s:
-                self._awaited = True
-                if are_news():
-                    return
-                poll.register(self._waking, select.POLLIN)
-            events = dict(poll.poll(1000 * ((until_s if now_s >= due_s else due_s) - now_s)))
+            events = dict(poll.poll(left_s * 1000))
             on_terminal = events.get(self._descriptor, 0)
             self.gone = self.gone or bool(on_terminal & (select.POLLHUP | select.POLLERR | select.POLLNVAL))
             if on_terminal & select.POLLOUT:
                 self.flush()
             if self._waking.fileno() in events:
                 self._waking.taken()
+            if self._came or on_terminal & select.POLLIN:
                 return
-            if on_terminal & select.POLLIN:
-                return
-            now_s = time.monotonic()
 
     def attend(self) -> bool:
         """Do what signals asked for; is the picture to be drawn anew?"""
