@@ -83,7 +83,7 @@ WRONGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "it is a pipe that nobody writes to": (_pipe, "is no regular file"),
     "it is empty": (lambda path: path.write_bytes(b""), "neither PEM nor DER"),
     "it is half a file": (lambda path: path.write_bytes(path.read_bytes()[:120]), "it has no end"),
-    "it is garbage": (lambda path: path.write_bytes(os.urandom(3000)), "neither PEM nor DER"),
+    "it is garbage": (lambda path: path.write_bytes(b"?" + os.urandom(3000)), "neither PEM nor DER"),
     "it is too long": (lambda path: path.write_bytes(b"x" * 10**6), "it is larger than"),
     "it is encrypted": (_encrypt, "it is encrypted"),
     "its certificate is another key's": (_replace, "its certificate is another key's"),
