@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from kit.agent.forms import key_id
 from kit.agent.launch import Options, start_agent
 from kit.core.errors import Unavailable
 from tests.peers import forbidden, needs
-from tests.system.family import await_that, family
+from tests.system.family import await_that, family, whole
 from tests.system.signers import CONTENT, ECDSA_P256
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
@@ -116,6 +117,25 @@ def test_a_strict_agent_makes_no_signature_without_its_line(short_tmp: Path, dis
         _sign(client, wanted)
         assert disk.signatures() >= made + 1
         assert family(client.socket_path) == processes
+
+
+def test_a_worker_that_begins_while_the_disk_is_full_refuses_at_once(short_tmp: Path, disk: Disk) -> None:
+    with _agent(short_tmp, str(disk.log), strict=True) as client:
+        wanted = key_id(client.find("web").spki)
+        with pytest.raises(Unavailable, match="the audit log cannot be written"):
+            for _ in range(10 * MANY):
+                _sign(client, wanted)
+        old = family(client.socket_path).workers
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+            whole(client.socket_path, len(old), without=pid)
+        assert not set(old) & set(family(client.socket_path).workers)
+        with AgentClient(client.socket_path, timeout_s=20) as another:
+            with pytest.raises(Unavailable, match="the audit log cannot be written"):
+                _sign(another, wanted)
+            disk.grow()
+            await_that(lambda: "cannot" not in another.status().audit, "that the log works")
+            _sign(another, wanted)
 
 
 _TO_STANDARD_OUTPUT = """

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from kit.agent.channels.recorder import Recorder
-from kit.agent.channels.tallies import CLOSED, GONE, MALFORMED, SERVED, Tallies, count
+from kit.agent.channels.tallies import AUDIT_FAILING, CLOSED, GONE, MALFORMED, SERVED, Tallies, count
 from kit.agent.connection import Closed, Connection
 from kit.agent.fault import place
 from kit.agent.later import Get, Later, Wait
@@ -148,8 +148,15 @@ class Server:
         self._clients[descriptor] = connection
         self._await(connection, _READ)
 
-    def settle(self) -> None:
-        """More of the audit log is written, or it cannot be: let go of the answers that waited for it."""
+    def audited(self, written: int, working: bool) -> None:
+        """The supervisor's word: so many of this worker's records are in the log, which works or does not."""
+        # Nobody shall read that the log works while this worker still refuses.
+        self._cells[AUDIT_FAILING] = not working
+        self._recorder.settle(written, working)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let go of the answers that need not wait any more for the audit log."""
         while self._unsettled and self._unsettled[0][0] <= self._recorder.written:
             _, connection, answer = self._unsettled.popleft()
             self._let_go(connection, answer)
@@ -267,7 +274,7 @@ class Server:
             else:
                 self._let_go(connection, answer)
         if self._unsettled and not self._recorder.working:
-            self.settle()
+            self._settle()
 
     def _sent(self, connection: Connection) -> None:
         if connection.unsent:

@@ -40,8 +40,13 @@ class Shelf:
 class Process:
     """A process of the agent: its pipe, and what it is told."""
 
-    def __init__(self, archive: Archive, *, strict: bool) -> None:
+    def __init__(self, archive: Archive, *, strict: bool, number: int = 0) -> None:
+        """`number` is the descriptor that the archive is to read from; none if it does not matter."""
         self.reading, self.writing = os.pipe()
+        if number not in (0, self.reading):
+            os.dup2(self.reading, number)
+            os.close(self.reading)
+            self.reading = number
         self.told: list[tuple[int, bool]] = []
         self.nonsense = 0
         self.recorder = Recorder(self.writing, strict=strict)
@@ -65,8 +70,8 @@ class Room:
         self.archive = Archive(self.loop, self.writer, strict, self.tallies.row(-1))
         self.strict = strict
 
-    def process(self) -> Process:
-        return Process(self.archive, strict=self.strict)
+    def process(self, number: int = 0) -> Process:
+        return Process(self.archive, strict=self.strict, number=number)
 
     def turn(self, seconds: float = 0.1) -> None:
         """The loop runs for so long."""
@@ -132,8 +137,7 @@ def test_a_number_that_another_pipe_has_now_is_another_pipe(room: Room) -> None:
     room.turn(0.001)  # a relaxed one rests now
     os.close(old.writing)
     room.archive.remove(old.reading)
-    new = room.process()
-    assert new.reading == old.reading
+    new = room.process(old.reading)
     new.record(2, "new")
     room.turn()
     assert [b'"new"' in line for line in room.shelf.lines] == [False, True, True]
@@ -198,6 +202,18 @@ def test_nobody_is_told_of_a_record_that_is_not_written() -> None:
     assert idle.told[-1] == (0, True)
     assert room.cells == (0, 0)
     assert len(room.shelf.lines) == 3
+
+
+def test_a_process_that_begins_while_the_log_fails_is_told_so() -> None:
+    room = Room(strict=True)
+    room.shelf.closed = True
+    room.process().record(1)
+    room.turn()
+    late = room.process()
+    assert late.told == [(0, False)]
+    room.shelf.closed = False
+    room.turn(0.8)
+    assert late.told[-1] == (0, True)
 
 
 def test_a_strict_log_that_is_full_reads_no_more_and_loses_nothing() -> None:

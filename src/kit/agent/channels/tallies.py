@@ -11,7 +11,7 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Sequence
 
-# Columns of a row: the supervisor's, then a worker's.
+# Columns of a row: the supervisor's (each worker, too, says what it knows of the audit log), then a worker's.
 ACCEPTED, REJECTED, RESTARTS, AUDIT_FAILING, AUDIT_LOST = range(5)
 PID, SERVED, CLOSED, MALFORMED, FAILED = range(5, 10)
 # The supervisor's again, of the bridge.

@@ -55,6 +55,9 @@ class Archive:
         source = _Source(pipe, tell, nonsense)
         self._sources[pipe] = source
         self._loop.watch(pipe, lambda: self._ready(source))
+        if self._strict and not self._working:
+            # A process that begins takes the log for one that works, and would wait for what is not written.
+            tell(0, False)
 
     def remove(self, pipe: int) -> None:
         """Its process ended; what it said before that still counts."""
@@ -129,8 +132,8 @@ class Archive:
     def _flush(self) -> None:
         now_s = time.monotonic()
         written = self._writer.flush(now_s)
-        self._cells[AUDIT_FAILING], self._cells[AUDIT_LOST] = not self._writer.working, self._writer.lost
         changed, self._working = self._working != self._writer.working, self._writer.working
+        self._cells[AUDIT_FAILING], self._cells[AUDIT_LOST] = not self._working, self._writer.lost
         for source in self._sources.values():
             self._settle(source, written, changed)
         wait_s = self._writer.until_next_try_s(now_s)

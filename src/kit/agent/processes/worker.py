@@ -16,7 +16,7 @@ from kit.agent.channels import messages
 from kit.agent.channels.channel import Channel, ChannelClosed
 from kit.agent.channels.questions import Questions
 from kit.agent.channels.recorder import Recorder
-from kit.agent.channels.tallies import CLOSED, PID, SERVED
+from kit.agent.channels.tallies import AUDIT_FAILING, CLOSED, PID, SERVED
 from kit.agent.extension import Measure
 from kit.agent.fault import place
 from kit.agent.holding import Holding
@@ -80,7 +80,7 @@ def run(index: int, ends: Ends, holding: Holding, shared: Shared, measures: tupl
 def _server(index: int, ends: Ends, holding: Holding, shared: Shared, sealed: _Sealed) -> Server:
     settings, tallies = shared.settings, shared.tallies
     row = tallies.row(index)
-    row.cells[PID], row.cells[CLOSED] = os.getpid(), row.cells[SERVED]
+    row.cells[PID], row.cells[CLOSED], row.cells[AUDIT_FAILING] = os.getpid(), row.cells[SERVED], 0
     recorder = Recorder(ends.audit if settings.audit else None, strict=settings.audit_strict)
     state = State(
         tallies, shared.supervisor, shared.zygote, shared.started_s, settings.audit, sealed.measures
@@ -89,7 +89,7 @@ def _server(index: int, ends: Ends, holding: Holding, shared: Shared, sealed: _S
     questions = Questions(ends.zygote, ends.supervisor)
     around = Surroundings(sealed.wakes, questions, recorder, tallies, index, settings.limits, shared.log)
     server = Server(service, around)
-    told = _Told(server, questions, recorder, holding, ends)
+    told = _Told(server, questions, holding, ends)
     server.watch(ends.supervisor.fileno(), told.reader(ends.supervisor, told.by_supervisor))
     server.watch(ends.zygote.fileno(), told.reader(ends.zygote, told.by_zygote))
     return server
@@ -98,15 +98,8 @@ def _server(index: int, ends: Ends, holding: Holding, shared: Shared, sealed: _S
 class _Told:
     """What the worker does when another process tells it something."""
 
-    def __init__(
-        self,
-        server: Server,
-        questions: Questions,
-        recorder: Recorder,
-        holding: Holding,
-        ends: Ends,
-    ) -> None:
-        self._server, self._questions, self._recorder = server, questions, recorder
+    def __init__(self, server: Server, questions: Questions, holding: Holding, ends: Ends) -> None:
+        self._server, self._questions = server, questions
         self._holding, self._supervisor, self._zygote = holding, ends.supervisor, ends.zygote
 
     def reader(self, channel: Channel, take: Callable[[memoryview, list[int]], None]) -> Callable[[], None]:
@@ -127,8 +120,7 @@ class _Told:
         if isinstance(message, messages.Client):
             self._server.serve(descriptors[0], Client(message.peer, message.slot, message.admin))
         elif isinstance(message, messages.Audited):
-            self._recorder.settle(message.count, message.working)
-            self._server.settle()
+            self._server.audited(message.count, message.working)
         elif isinstance(message, messages.Alive):
             self._supervisor.send(messages.encode(message))
         elif isinstance(message, messages.Quit):
