@@ -28,9 +28,8 @@ _KIT = str(Path(sys.executable).parent / "kit")
 _COLUMNS, _ROWS = 200, 50
 _STARTING_S, _MEASURED_S = 6, 10  # the picture is four seconds wide, and to be full
 _HZ = 256
-_HOLD = (
-    61  # a button is pressed for so many packets, at ever another time of a picture, and let go for as many
-)
+# A button is pressed for so many packets, at ever another time of a picture, and let go for as many.
+_HOLD = 61
 _IDLE, _PRESSED = 0b1111, 0b1110
 _FRAME, _SEEN, _UNSEEN = b"\x1b[?2026h", "●".encode(), "○○○○".encode()
 

@@ -19,13 +19,17 @@ _SLOW_S = 5  # how long it is said that a picture was left out
 _SAID_S = 5
 _ENDING_S = 2
 _READ_S = 0.1  # nobody reads numbers that change thirty times a second
+EARLY = 0.1  # what comes at the pace of pictures may come so much of it early
 
 # The key r: sets `scene.recording`, and gives what there is to be said.
 OnRecord = Callable[[Scene], str]
 
 
 class Showing:
-    """A capture that is shown; `error` is what ended it, `touched` rises with each key, `quit` is the end."""
+    """A capture that is shown; `error` is what ended it, `quit` is the end.
+
+    `touched` rises with each key, and with whatever else asks for a new picture.
+    """
 
     def __init__(self, feeding: Feeding, stage: Stage, notices: Notices, on_record: OnRecord) -> None:
         self.error: KitError | None = None
@@ -35,15 +39,29 @@ class Showing:
         self.notices = notices
         self.feeding = feeding
         self._on_record = on_record
+        self._notice: str | None = None
+        self._shown: object = None  # what the last frame depends on
         self._status: tuple[Word, ...] | None = None
         self._told: object = None  # what the status tells besides numbers
         self._told_s = 0.0
         self._is_old = False  # is the status that of a frame before?
 
-    def frame(self, scene: Scene, notice: str | None, now_s: float) -> Frame:
-        """The scene now, without traces, with this notice; the numbers in its status may be a moment old."""
-        told = (self.touched, notice, scene.ended)
-        scene.notice = notice
+    def is_new(self, scene: Scene, now_s: float) -> bool:
+        """Is there something that the last frame did not have?"""
+        self._notice = self.notices.text(now_s, bool(scene.channels))
+        return self._shown != self._state() or self._is_overdue(now_s)
+
+    def frame(self, scene: Scene, shown_ns: int, now_s: float) -> Frame:
+        """The scene, without traces, as `is_new` saw it; the numbers in its status may be a moment old.
+
+        The last one was before a person's eyes at `shown_ns` of the monotonic clock; 0 for never.
+        """
+        if shown_ns:
+            scene.shown(shown_ns)
+        scene.rescale(self.feeding.stream.scale)
+        scene.notice = self._notice
+        self._shown = self._state()
+        told = (self.touched, self._notice, scene.ended)
         self._is_old = told == self._told and now_s < self._told_s + _READ_S
         if self._is_old:
             return scene.frame(traces=False, status=self._status)
@@ -51,7 +69,10 @@ class Showing:
         self._status, self._told, self._told_s = frame.status, told, now_s
         return frame
 
-    def is_old(self, now_s: float) -> bool:
+    def _state(self) -> object:
+        return self.stage.changes, self.touched, self._notice
+
+    def _is_overdue(self, now_s: float) -> bool:
         """Are there newer numbers than those that the last frame had, and does no other frame bring them?"""
         return self._is_old and now_s >= self._told_s + 2 * _READ_S
 

@@ -13,8 +13,6 @@ from kit.eeg.viewing.settings import CHANNELS, Settings, Units
 
 # Reads that are handed on together where more than a view is fed: shorter than a picture, so that it is new.
 TOGETHER_S = 0.02
-# A picture follows what comes at its pace, which may come a little early, and has to be taken in.
-_EARLY, _TAKING_S = 0.9, 0.001
 _LONGEST_S = 0.1  # a driver's buffer holds what comes in this time, at any rate that a board may have
 _AGAINST_OFFSET = FilterWish(high_pass_hz=0.5)
 
@@ -46,11 +44,6 @@ class ViewWish:
     def pace_s(self, usual_fps: float) -> float:
         """From one picture to the next."""
         return 1 / (self.fps or usual_fps)
-
-    def due_s(self, usual_fps: float, drawn_s: float, changed_s: float) -> float:
-        """When there is something new for the next picture, by when the last of that came."""
-        pace_s = self.pace_s(usual_fps)
-        return max(drawn_s + _EARLY * pace_s, changed_s + pace_s + _TAKING_S)
 
     def settings(self, environment: Mapping[str, str]) -> Settings:
         """What the scene begins with; over ssh a sweep, which sends a twentieth of what a scroll does."""

@@ -15,7 +15,7 @@ from kit.cli.eeg_capturing import CaptureWish, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import recordings_of
-from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
+from kit.cli.eeg_showing import EARLY, Notices, OnRecord, Showing, ended
 from kit.cli.eeg_view_wish import ViewWish
 from kit.core.errors import UsageError
 from kit.core.output import Output
@@ -30,7 +30,6 @@ from kit.eeg.viewing.terminal import Terminal, check, opened
 _FPS = 30
 _HANGUP_STATUS = 129
 _WHOLE_S = 1  # how often all is drawn where others write, too
-_EARLY = 0.1  # what comes at the pace of pictures may come a little early
 _TICK_S = 0.1  # how often it is looked whether something is to be said, though nothing comes
 
 
@@ -104,7 +103,6 @@ class _Showing(Showing):
         self._terminal = terminal
         self._wish = wish
         self._page = self._new_page()
-        self._seen: object = None  # what the picture on the screen depends on
         self._pace_s = wish.pace_s(_FPS)
         self._due_s = 0.0  # when the next picture is
         self._drawn_for = -1  # after which key the one before was drawn
@@ -158,11 +156,9 @@ class _Showing(Showing):
         """
         with self.stage as scene:
             now_s = time.monotonic()
-            if self.touched == self._drawn_for and now_s < self._due_s - _EARLY * self._pace_s:
+            if self.touched == self._drawn_for and now_s < self._due_s - EARLY * self._pace_s:
                 return
-            notice = self.notices.text(now_s, bool(scene.channels))
-            seen = (self.stage.changes, self.touched, notice)
-            if (seen == self._seen and not self.is_old(now_s)) or not self._terminal.entered:
+            if not self.is_new(scene, now_s) or not self._terminal.entered:
                 return
             # One that is late makes none that follow late, and one for a key puts off no more than the next.
             self._due_s = min(max(self._due_s + self._pace_s, now_s), now_s + self._pace_s)
@@ -170,9 +166,6 @@ class _Showing(Showing):
             if self._terminal.busy:
                 self.notices.left_out(now_s)
                 return
-            scene.shown(self._terminal.sent_ns)
-            scene.rescale(self.feeding.stream.scale)
-            text = self._page.draw(self.frame(scene, notice, now_s), scene.segments)
-            self._seen = seen
+            text = self._page.draw(self.frame(scene, self._terminal.sent_ns, now_s), scene.segments)
             if text:  # each leads from the one before to the next: no other one may come between
                 self._terminal.write(text)

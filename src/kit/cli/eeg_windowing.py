@@ -9,7 +9,7 @@ from kit.cli.eeg_capturing import CaptureWish, feed, open_capture, tell
 from kit.cli.eeg_endings import StopSignal, stopped_by_signals
 from kit.cli.eeg_recording_settings import recording_settings
 from kit.cli.eeg_recordings import recordings_of
-from kit.cli.eeg_showing import Notices, OnRecord, Showing, ended
+from kit.cli.eeg_showing import EARLY, Notices, OnRecord, Showing, ended
 from kit.cli.eeg_view_wish import ViewWish
 from kit.cli.files import result_file
 from kit.core.output import Output
@@ -25,6 +25,7 @@ from kit.eeg.viewing.window import Step, Window
 
 FPS = 60
 _LOOK_S = 0.05
+_TAKING_S = 0.001  # what comes has to be taken in
 _SOON_S = 0.002  # what should be there by now is looked for so often
 _TICK_S = 0.05  # keys are looked for at least so often
 
@@ -74,11 +75,10 @@ class _InWindow(Showing):
         self, feeding: Feeding, stage: Stage, notices: Notices, wish: ViewWish, on_record: OnRecord
     ) -> None:
         super().__init__(feeding, stage, notices, on_record)
-        self._wish = wish
+        self._pace_s = wish.pace_s(FPS)
         self._drawn_s = 0.0
         self._drawing: Drawing | None = None
         self._style: Style | None = None
-        self._seen: object = None  # what the picture in the window depends on
 
     def stepping(self, window: Window, stop: StopSignal) -> Step:
         """What the window asks for pictures."""
@@ -95,28 +95,25 @@ class _InWindow(Showing):
         return step
 
     def wait_s(self) -> float:
-        """Until the next picture is due."""
-        now_s = monotonic()
-        late_s = now_s - self._wish.due_s(FPS, self._drawn_s, self.stage.changed_s)
+        """Until there should be something new for the next picture, by when the last of that came."""
+        pace_s = self._pace_s
+        due_s = max(self._drawn_s + (1 - EARLY) * pace_s, self.stage.changed_s + pace_s + _TAKING_S)
+        late_s = monotonic() - due_s
         if late_s < 0:
             return min(-late_s, _TICK_S)
-        return _SOON_S if late_s < 1 / FPS else _TICK_S
+        return _SOON_S if late_s < pace_s else _TICK_S
 
     def _picture(self, style: Style, shown_ns: int) -> Picture | None:
         """A new one, if there is something new."""
         if style != self._style or not self._drawing:
-            self._style, self._drawing, self._seen = style, Drawing(style), None
+            self._style, self._drawing = style, Drawing(style)
+            self.touched += 1
         now_s = monotonic()
         with self.stage as scene:
-            notice = self.notices.text(now_s, bool(scene.channels))
-            seen = (self.stage.changes, self.touched, notice)
-            if seen == self._seen and not self.is_old(now_s):
+            if not self.is_new(scene, now_s):
                 return None
-            self._seen, self._drawn_s = seen, now_s
-            if shown_ns:
-                scene.shown(shown_ns)
-            scene.rescale(self.feeding.stream.scale)
-            return self._drawing.picture(self.frame(scene, notice, now_s), scene.segments)
+            self._drawn_s = now_s
+            return self._drawing.picture(self.frame(scene, shown_ns, now_s), scene.segments)
 
 
 class _Film:

@@ -85,7 +85,7 @@ class Window:
         self._root.destroy()
 
     def run(self, step: Step, wait_s: Callable[[], float]) -> None:
-        """Ask for pictures until `close`, after so many seconds each; raises what `step` raises."""
+        """Ask for pictures until `close`, each so long after the one before; raises what `step` raises."""
 
         def tick() -> None:
             if self._closed:
