@@ -124,7 +124,8 @@ def _clipped(lane: Any, lanes: _Lanes, row: int) -> None:
     for low in (0.0, 0.94):
         _bars(lane, lanes.edges, clipped > 0, (low, 0.06), facecolor=CLIPPED, edgecolor=CLIPPED)
     share = 100 * clipped.sum() / lanes.packets.sum()
-    text = f"{share:.2g} % clipped" if share >= 0.01 else "< 0.01 % clipped"
+    figure = f"{share:.0f}" if share >= 10 else f"{share:.2g}" if share >= 0.01 else "< 0.01"
+    text = f"{figure} % clipped"
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}
     lane.text(0.995, 0.87, text, color=CLIPPED, transform=lane.transAxes, ha="right", va="top", bbox=box)
 
@@ -174,6 +175,7 @@ def _events(axes: Sequence[Any], events: Sequence[Event], lanes: _Lanes) -> None
                 textcoords="offset points",
                 color=EVENT,
                 fontsize=6.5,
+                parse_math=False,
             )
 
 
