@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from kit.cli.eeg_convert import convert
+from kit.eeg import open as open_stream
+from kit.eeg.batch import Mark
 from kit.eeg.formats import READ, RECORDED, WRITTEN
 from tests.eeg.formats.recordings import p2_packet
+from tests.eeg.recordings.recorded import START_US, encoded, files
+from tests.eeg.recordings.test_edf_encoder import runs
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -77,6 +81,7 @@ def test_json_is_one_object_beside_the_result(kit: Kit, recording: Path) -> None
         "duration_us": 35156,
         "times_left_out": False,
         "skipped_left_out": 0,
+        "marks_left_out": 0,
     }
 
 
@@ -253,6 +258,26 @@ def test_a_recording_holds_the_packets_and_stats_finds_its_losses(
     assert report["scale"] == {"uv_per_count": 0.25, "zero": 512, "origin": "given"}
     text = kit("eeg", "convert", str(path), "-", "--to", "csv", "--units", "uv").stdout
     assert text.splitlines()[1].split(",")[6] == "-128"
+
+
+def test_marks_go_from_recording_to_recording_and_a_text_has_no_place_for_them(
+    kit: Kit, tmp_path: Path
+) -> None:
+    first = tmp_path / "first.xdf"
+    notes = [Mark(START_US + 1_000_000, "eyes closed"), Mark(START_US + 2_000_000, "eyes open")]
+    first.write_bytes(*files(encoded("xdf", [runs(range(900))], notes=notes)))
+    path = first
+    for name in ("second.edf", "third.bdf", "fourth.xdf"):
+        done = kit("eeg", "convert", "--json", str(path), str(tmp_path / name))
+        assert (done.returncode, json.loads(done.stderr)["marks_left_out"]) == (0, 0)
+        path = tmp_path / name
+    with open_stream(str(path), form=None) as stream:
+        assert sum(1 for _ in stream.packets()) == 900
+        assert [(round(mark.time_us, -1), mark.text) for mark in stream.marks] == [
+            (round(note.time_us, -1), note.text) for note in notes
+        ]
+    done = kit("eeg", "convert", str(path), str(tmp_path / "fifth.csv"))
+    assert "kit: 2 marks are left out: csv has no place for them\n" in done.stderr
 
 
 def test_a_recording_in_parts_is_converted_whole_or_not_at_all(kit: Kit, tmp_path: Path) -> None:

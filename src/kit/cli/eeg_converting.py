@@ -152,6 +152,7 @@ def _record(done: Converted) -> dict[str, object]:
         **totals(done.tally),
         "times_left_out": done.times_left_out,
         "skipped_left_out": done.skipped_left_out,
+        "marks_left_out": done.marks_left_out,
     }
 
 
@@ -160,5 +161,7 @@ def _left_out(done: Converted) -> Iterator[str]:
         yield "raw bytes carry no times: those of the packets are left out"
     if done.target in RECORDED and done.tally.skipped:
         yield f"{done.tally.skipped:,} skipped bytes are left out: {done.target} has no place for them"
+    if done.marks_left_out:
+        yield f"{done.marks_left_out:,} marks are left out: {done.target} has no place for them"
     if done.skipped_left_out:
         yield f"{done.skipped_left_out:,} skipped bytes are left out: {done.source} tells only how many"

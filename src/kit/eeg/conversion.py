@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Protocol
 
 from kit.core.errors import ProtocolError, Unavailable
+from kit.eeg.batch import Mark
 from kit.eeg.capture import Capture
 from kit.eeg.dating import Dating
 from kit.eeg.formats import Units, make_writer
@@ -38,9 +39,10 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of it: the formats, the totals, and what raw bytes cannot say of a text.
+    """What came of it: the formats, the totals, and what the target has no place for.
 
-    That is when packets came, and skipped bytes where the text tells only their number.
+    In raw bytes that is when packets came, and skipped bytes where a text tells only their number; in all but
+    recordings it is marks.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Converted:
     scale: Scale
     times_left_out: bool
     skipped_left_out: int
+    marks_left_out: int
 
 
 class Target(Protocol):
@@ -57,11 +60,11 @@ class Target(Protocol):
     def begin(self, scale: Scale) -> None:
         """Microvolts mean this; before the first items."""
 
-    def take(self, items: Sequence[Item]) -> None:
-        """More items."""
+    def take(self, items: Sequence[Item], marks: Sequence[Mark]) -> None:
+        """More items, and marks."""
 
-    def end(self) -> None:
-        """There are no more."""
+    def end(self) -> int:
+        """There are no more; how many marks were left out."""
 
 
 def convert(
@@ -95,6 +98,7 @@ def convert(
         walk.scale,
         times_left_out=to_raw and walk.had_times,
         skipped_left_out=walk.uncopied if to_raw else 0,
+        marks_left_out=walk.unmarked,
     )
 
 
@@ -116,18 +120,20 @@ class _Walk:
         self.capture = Capture(conversion.protocol, rate_hz=conversion.dating.rate_hz)
         self.intake = Intake(self.capture, source, conversion.scale)
         self.had_times = False
-        self.uncopied = 0
+        self.uncopied = self.unmarked = 0
         self.scale = conversion.scale
+        self._start_us = conversion.dating.start_us
         self._target = target
         self._begun = False
 
     def go(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
             self._take(self.intake.feed(Chunk(piece)))
-        self._take(self.intake.end("end"))
-        self._target.end()
+        items = self.intake.end("end")
+        self._take(items, self.intake.marks(self._start_us))
+        self.unmarked = self._target.end()
 
-    def _take(self, items: Sequence[Item]) -> None:
+    def _take(self, items: Sequence[Item], marks: Sequence[Mark] = ()) -> None:
         for item in items:
             if isinstance(item, Skipped):
                 self.uncopied += item.uncopied
@@ -139,7 +145,7 @@ class _Walk:
             self._begun = True
             self.scale = preferred(self.scale, self.intake.scale)
             self._target.begin(self.scale)
-        self._target.take(items)
+        self._target.take(items, marks)
 
 
 class Writing:
@@ -148,6 +154,7 @@ class Writing:
     def __init__(self, conversion: Conversion, write: Callable[[bytes], object]) -> None:
         self._conversion = conversion
         self._write = write
+        self._unmarked = 0
 
     def begin(self, scale: Scale) -> None:
         """The head."""
@@ -155,10 +162,12 @@ class Writing:
         self._writer = make_writer(wish.target, dating=wish.dating, scale=scale, units=wish.units)
         self._write(self._writer.head())
 
-    def take(self, items: Sequence[Item]) -> None:
+    def take(self, items: Sequence[Item], marks: Sequence[Mark]) -> None:
         """The items' lines."""
         self._write(self._writer.render(items))
+        self._unmarked += len(marks)
 
-    def end(self) -> None:
+    def end(self) -> int:
         """The tail."""
         self._write(self._writer.tail())
+        return self._unmarked

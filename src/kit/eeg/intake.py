@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kit.eeg import formats
+from kit.eeg.batch import Mark
 from kit.eeg.capture import Capture
 from kit.eeg.formats.interface import Missed, Reader, Reading
 from kit.eeg.formats.sniffing import UNKNOWN
@@ -34,6 +35,11 @@ class Intake:
     def scale(self) -> Scale | None:
         """What a count means by the file itself; None where the format does not say, or not yet."""
         return getattr(self._reader, "scale", None)
+
+    def marks(self, start_us: int) -> Sequence[Mark]:
+        """Those of a file, once it is read; one that does not say when it began, did so at `start_us`."""
+        found = getattr(self._reader, "marks", None)
+        return found(start_us) if found else ()
 
     def feed(self, *chunks: Chunk) -> list[Item]:
         """The items that a read completes, or several reads in turn."""

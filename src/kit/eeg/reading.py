@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from kit.core.errors import KitError, UsageError
+from kit.eeg.batch import Mark
 from kit.eeg.capture import Capture
 from kit.eeg.dating import NOMINAL_RATE_HZ, Dating
 from kit.eeg.intake import RAW, Intake
@@ -45,7 +46,7 @@ class Sample:
     `sequence` counts what the device sent, lost packets too, so a step of more than one is a gap. `wall_us`
     (since 1970) and `monotonic_us` are when its first byte came, `sampled_us` is the former without the
     jitter of the way. Where the source has no times `wall_us` is reckoned from the sequence, the others are
-    None.
+    None; a recording that has only `sampled_us` has it in both.
     """
 
     packet: Packet
@@ -106,6 +107,11 @@ class Stream(Subscribing):
     def scale(self) -> Scale:
         """What a count means: as whoever opened it says, or else as the file tells, once that is read."""
         return preferred(self.given_scale, self._intake.scale)
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """Those that are in a file of EDF, BDF or XDF, once it is read to its end."""
+        return self._intake.marks(self.dating.start_us)
 
     @property
     def recorded(self) -> bool:
@@ -333,11 +339,12 @@ def _samples_of(items: Sequence[Item], dating: Dating) -> list[Sample]:
 def _samples(run: Run, dating: Dating) -> Iterator[Sample]:
     packets = run.stretch.packets()
     times = run.times or Times(dating.walls_us(run.sequence, len(packets)))
+    walls_us = times.wall_us or times.sampled_us
     for index, packet in enumerate(packets):
         yield Sample(
             packet,
             run.sequence + index,
-            times.wall_us[index],
+            walls_us[index],
             times.monotonic_us[index] if times.monotonic_us else None,
             times.sampled_us[index] if times.sampled_us else None,
         )

@@ -18,12 +18,15 @@ from scipy import signal
 
 from kit.core.errors import NegativeAnswer, ProtocolError, UsageError
 from kit.eeg import open as open_stream
+from kit.eeg.batch import Mark
 from kit.eeg.plotting import Form, PlotWish, draw, gather
 from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
 from kit.eeg.plotting.spectral import remark
 from kit.eeg.processing.bands import BANDS, band_power
 from kit.eeg.scale import Scale
+from tests.eeg.recordings.recorded import START_US, encoded, files
+from tests.eeg.recordings.test_edf_encoder import runs
 
 _KIT = [str(Path(sys.executable).parent / "kit"), "eeg", "plot"]
 _WITHOUT_MATPLOTLIB = (
@@ -146,6 +149,23 @@ def test_losses_buttons_and_restarts_are_gathered_at_their_times() -> None:
     assert [event for event in found.events if event.text.startswith("button ")]
     lost = np.flatnonzero(found.envelope.lost) * found.envelope.columns.width_us / 1e6
     assert (round(lost.min(), 1), round(lost.max(), 1)) == (5.0, 5.4)
+
+
+def test_the_marks_of_a_recording_are_drawn_whatever_they_say(tmp_path: Path) -> None:
+    texts = ["eyes closed", r"$\frac{", "a very long remark by whoever was there", "\x1b[31m", "目"]
+    notes = [Mark(START_US + (5 - at) * 1_000_000, text) for at, text in enumerate(texts)]
+    path = tmp_path / "marks.xdf"
+    path.write_bytes(*files(encoded("xdf", [runs(range(2000))], notes=notes)))
+    picture = io.BytesIO()
+    with open_stream(str(path), form=None) as stream:
+        found = gather(stream, PlotWish(begin_s=1.5))
+        draw(found, PlotWish(("overview",)), "marks", "svg", picture)
+    assert [(event.at_us, event.text) for event in found.events] == [
+        (2_000_000, r"\x1b[31m"),
+        (3_000_000, "a very long rem…"),
+        (4_000_000, r"$\frac{"),
+        (5_000_000, "eyes closed"),
+    ]
 
 
 def test_microvolts_are_those_of_the_scale() -> None:

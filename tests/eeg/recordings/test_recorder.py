@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def test_every_suffix_is_recorded_and_read_again(tmp_path: Path, suffix: str) ->
         Feeding(stream, [recorder]).run()
         assert len(packets_in(path)) == stream.tally.packets
     assert recorder.paths == [path]
+
+
+@pytest.mark.parametrize("name", ["out.edf", "out.xdf", "out.csv", "out.ndjson", "out.raw"])
+def test_a_recording_is_iterated_by_packets_with_their_times(tmp_path: Path, name: str) -> None:
+    with open_stream("sim:seed=2,speed=max,count=900,fault=lost:at=1:burst=9") as stream:
+        Feeding(stream, [open_recorder(tmp_path / name, Settings())]).run()
+    with open_stream(str(tmp_path / name), form=None, start_us=7) as stream:
+        samples = list(stream.packets())
+    assert [sample.sequence for sample in samples] == [*range(256), *range(265, 900)]
+    steps_us = [after.wall_us - sample.wall_us for sample, after in pairwise(samples)]
+    assert {round(step_us / 1000) for step_us in steps_us} == {4, 39}
 
 
 @pytest.mark.parametrize("name", ["out.edf", "out.xdf", "out.csv"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import edfio
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from kit.core.errors import ProtocolError, Unavailable, UsageError
 from kit.eeg import p2
+from kit.eeg.batch import Mark
 from kit.eeg.capture import Capture
 from kit.eeg.formats import sniff
 from kit.eeg.intake import Intake
@@ -151,6 +153,46 @@ def test_times_and_scale_come_back(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@given(
+    texts=st.lists(
+        st.tuples(st.integers(0, 2999), st.integers(0, 3000), st.text("ab", min_size=1, max_size=9)),
+        max_size=30,
+    ),
+    edges=st.lists(st.integers(1, 2998), max_size=5),
+)
+def test_marks_come_back_at_their_times_whatever_was_lost(
+    form: str, texts: list[tuple[int, int, str]], edges: list[int]
+) -> None:
+    kept = sorted(set(range(3000)) - set(edges))
+    numbers = [[*run] for run in _contiguous(kept)]
+    marks = sorted(
+        (at_rate(packet, 1).wall_us[0] + (more if packet < 2999 else 0), text) for packet, more, text in texts
+    )
+    (file,) = files(encoded(form, [runs(*numbers)], notes=[Mark(*mark) for mark in marks]))
+    found = sorted((mark.time_us, mark.text) for mark in read(file)[1].marks(0))
+    assert sorted(text for _, text in found) == sorted(text for _, text in marks)
+    assert all(abs(one[0] - other[0]) <= 2 for one, other in zip(found, marks, strict=True))
+
+
+def _contiguous(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    begins = [at for at, number in enumerate(numbers) if not at or number != numbers[at - 1] + 1]
+    for begin, end in pairwise([*begins, len(numbers)]):
+        yield numbers[begin:end]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_kit_tells_of_the_samples_is_no_mark(form: str) -> None:
+    notes = [Mark(START_US + 1_000_000, "BAD_ blink"), Mark(START_US + 1_500_000, "button 2")]
+    data = b"".join(
+        p2_packet(number % 256, switches=15 - number // 40 % 2) for number in range(900) if number % 97
+    )
+    capture = Capture("p2")
+    items = [*capture.feed(Chunk(data)), *capture.end("end")]
+    (file,) = files(encoded(form, [items], Settings(start_us=START_US), notes))
+    assert [mark.text for mark in read(file)[1].marks(0)] == ["BAD_ blink", "button 2"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_another_rate_has_to_be_said(form: str) -> None:
     rate_hz = Fraction(1000, 3)
     capture = Capture("p2", rate_hz=rate_hz)
@@ -218,7 +260,9 @@ def test_without_edfio_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     assert told.value.hint == "pip install 'kit[eeg]'"
 
 
-def _foreign(channels: int, values: Sequence[int], rate: int = 256, **signal: Any) -> bytes:
+def _foreign(
+    channels: int, values: Sequence[int], rate: int = 256, notes: Sequence[Any] = (), **signal: Any
+) -> bytes:
     """A file that edfio wrote, as any program may."""
     kinds = {"digital_range": (0, 1023), "physical_range": (-512.0, 512.0), **signal}
     column = np.array(values, dtype=np.int16)
@@ -227,7 +271,8 @@ def _foreign(channels: int, values: Sequence[int], rate: int = 256, **signal: An
         [
             edfio.EdfSignal.from_digital(column, rate, physical_dimension="uV", **kinds)
             for _ in range(channels)
-        ]
+        ],
+        annotations=notes,
     ).write(target)
     return target.getvalue()
 
@@ -241,6 +286,17 @@ def test_a_foreign_file_of_counts_is_mapped_as_it_is(channels: int) -> None:
     assert intake.scale.uv_per_count == pytest.approx(1024 / 1023)
     assert intake.scale.microvolts(0) == pytest.approx(-512)
     assert intake.scale.origin == "file"
+
+
+def test_annotations_of_a_foreign_file_are_marks() -> None:
+    notes = [edfio.EdfAnnotation(1.5, None, "eyes closed"), edfio.EdfAnnotation(0.25, 1.0, "seizure?")]
+    items, intake = read(_foreign(2, range(512), notes=notes))
+    (run,) = (item for item in items if isinstance(item, Run))
+    begun_us = run.times.sampled_us[0] if run.times else 7_000_000
+    assert intake.marks(7_000_000) == [
+        Mark(begun_us + 250_000, "seizure?"),
+        Mark(begun_us + 1_500_000, "eyes closed"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.core.errors import NegativeAnswer, ProtocolError, UsageError
+from kit.core.text import printable
+from kit.eeg.batch import Mark
 from kit.eeg.plotting import PlotWish
 from kit.eeg.plotting.envelope import Envelope
 from kit.eeg.plotting.spectra import Spectra
@@ -22,6 +24,7 @@ from kit.eeg.signals import Block, Buttons, Columns, Gap, Signal, Signals, colum
 # Nobody can read more of them on a page.
 _EVENTS = 1000
 _LONG = 32
+_MARK_WIDTH = 16  # as much of a text as has room between two
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def gathered(stream: Stream, wish: PlotWish) -> Gathered:
         gathering.take(signals.take(items))
         if gathering.ended:
             stream.stop()
+    gathering.mark(stream.marks)
     return gathering.result(preferred(wish.scale, stream.scale))
 
 
@@ -93,6 +97,13 @@ class _Gathering:
                 self._gap(signal)
         self._add(together)
 
+    def mark(self, marks: Sequence[Mark]) -> None:
+        """What people and events put into the recording."""
+        for mark in marks:
+            at_us = mark.time_us - (self._start_us or 0)
+            if self._within(np.array([at_us])).all():
+                self._events.append(Event(at_us, printable(mark.text, _MARK_WIDTH)))
+
     def result(self, scale: Scale) -> Gathered:
         if self._envelope is None or self._spectra is None or self._span_us is None:
             asked = self._begin_us or self._end_us is not None
@@ -107,7 +118,7 @@ class _Gathering:
             self._channels,
             self._envelope,
             self._spectra,
-            self._events[:_EVENTS],
+            sorted(self._events, key=lambda event: event.at_us)[:_EVENTS],
             self._packets,
             self._lost,
         )

@@ -40,6 +40,12 @@ class EdfReader(HeldFile):
             warnings.simplefilter("ignore")
             content = _content(self._kind, self._held())
         sampled = self._own(content) or self._foreign(content)
+        self._begun_us = sampled.dating.start_us if sampled.dating else None
+        self._texts = [
+            (round(onset * 1_000_000), text)
+            for onset, _, text in sorted(content.annotations)
+            if tals.is_mark(text)
+        ]
         return list(readings(sampled))
 
     def _own(self, content: _Content) -> Sampled | None:

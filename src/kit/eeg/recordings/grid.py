@@ -7,6 +7,7 @@ channels changes, the grid begins anew at index 0: that is another file.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,10 +61,11 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A text at an instant, which may lie between two of the grid."""
+    """A text at an instant, which may lie between two of the grid; and when that was, where it is known."""
 
     at: Fraction
     text: str
+    time_us: int | None = None
 
 
 Event = Opening | Samples | Missing | Remark
@@ -83,21 +85,23 @@ class Grid:
         self._gaps: list[Gap] = []  # in front of the next packet
         self._buttons = Buttons()
         self._pressed: int | None = None  # the first state that was told
-        self._marks: list[Mark] = []  # before the first packet
+        self._marks: list[Mark] = []  # that are not on the grid yet, by their times
+        self._strange: list[Mark] = []  # whose times are long before the packets
 
     def take(self, items: Sequence[Item], signals: Sequence[Signal], marks: Sequence[Mark]) -> list[Event]:
         """What these are on the grid."""
         runs = iter([item for item in items if isinstance(item, Run) and not item.repeated])
         events: list[Event] = []
+        if marks:
+            self._marks = sorted([*self._marks, *marks], key=_when)
         for signal in signals:
             if isinstance(signal, Gap):
                 self._gaps += [signal] if self._layout else []
             else:
                 events += self._block(signal, next(runs))
-        self._marks += marks
         if self._layout:
-            events += [Remark(self._instant(mark.time_us), mark.text) for mark in self._marks]
-            self._marks = []
+            rest, self._strange, self._marks = [*self._strange, *self._marks], [], []
+            events += [Remark(self._instant(mark.time_us), mark.text) for mark in rest]
         return events
 
     def _block(self, block: Block, run: Run) -> list[Event]:
@@ -109,11 +113,28 @@ class Grid:
         at = block.sequence + self._offset
         if counters[0] != self._counter:
             events.append(Remark(Fraction(at), f"kit counter {counters[0]}"))
+        events += self._marked(block, at)
         events.append(Samples(at, block, run.stretch))
         events += self._pressing(block)
         self._next = at + len(block)
         self._next_us = int(block.times_us[-1] + self._period_us)
         self._counter = (counters[-1] + 1) % run.stretch.layout.period
+        return events
+
+    def _marked(self, block: Block, at: int) -> list[Event]:
+        """The marks up to the end of a block, which may be hours long."""
+        times_us = block.times_us
+        if not self._marks or self._marks[0].time_us > times_us[-1]:
+            return []
+        strange = bisect_left(self._marks, times_us[0] - _NEAR_US, key=_when)
+        end = bisect_right(self._marks, times_us[-1], key=_when)
+        self._strange += self._marks[:strange]
+        due, self._marks = self._marks[strange:end], self._marks[end:]
+        events: list[Event] = []
+        for mark in due:
+            place = bisect_left(times_us, mark.time_us)
+            instant = at + place - Fraction(times_us[place] - mark.time_us) / self._period_us
+            events.append(Remark(max(Fraction(0), instant), mark.text, mark.time_us))
         return events
 
     def _before(self, block: Block, run: Run) -> list[Event]:
@@ -173,3 +194,7 @@ class Grid:
         if abs(distance_us) > _NEAR_US:
             return Fraction(self._next)
         return max(Fraction(0), self._next + Fraction(distance_us) / self._period_us)
+
+
+def _when(mark: Mark) -> int:
+    return mark.time_us

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from kit.core.errors import ProtocolError, UsageError
+from kit.eeg.batch import Mark
 from kit.eeg.formats.interface import Reading
 from kit.eeg.scale import Scale
 
@@ -18,6 +19,8 @@ class HeldFile:
 
     def __init__(self, form: str, rate_hz: Fraction) -> None:
         self.scale: Scale | None = None
+        self._begun_us: int | None = None  # where the file says when it began
+        self._texts: list[tuple[int, str]] = []  # by microseconds since then
         self._form = form.upper()
         self._rate_hz = rate_hz
         self._data = bytearray()
@@ -28,6 +31,14 @@ class HeldFile:
         if len(self._data) > _LIMIT:
             raise ProtocolError(f"a file of {self._form} of more than {_LIMIT >> 30} GiB")
         return []
+
+    def marks(self, start_us: int) -> list[Mark]:
+        """What people and events put into the file, once it is read.
+
+        A file that does not say when it began, did so at `start_us`, microseconds since 1970.
+        """
+        begun_us = start_us if self._begun_us is None else self._begun_us
+        return [Mark(begun_us + at_us, text) for at_us, text in self._texts]
 
     def _held(self) -> bytes:
         """All of them, which are held no more."""

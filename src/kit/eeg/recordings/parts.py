@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from kit.eeg.batch import Mark
 from kit.eeg.conversion import Conversion
 from kit.eeg.recordings.making import make_encoder, part
 from kit.eeg.recordings.pieces import Begin, Encoder, Output
@@ -32,15 +33,17 @@ class Parts:
         settings = Settings(scale=scale, rate_hz=dating.rate_hz, start_us=dating.start_us)
         self._encoder = make_encoder(self._conversion.target, settings)
 
-    def take(self, items: Sequence[Item]) -> None:
-        """More items."""
+    def take(self, items: Sequence[Item], marks: Sequence[Mark]) -> None:
+        """More items, and marks."""
         if self._encoder:
-            self._write(self._encoder.take(items, self._signals.take(items), ()))
+            self._write(self._encoder.take(items, self._signals.take(items), marks))
 
-    def end(self) -> None:
-        """There are no more."""
+    def end(self) -> int:
+        """There are no more; how many marks found no room."""
         if self._encoder:
             self._write(self._encoder.finish())
+            return self._encoder.dropped
+        return 0
 
     def _write(self, outputs: Sequence[Output]) -> None:
         for output in outputs:

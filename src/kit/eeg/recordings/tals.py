@@ -42,6 +42,7 @@ _SOME_LOST = re.compile(r"BAD_lost (\d{1,9}) of (\d{1,9}) packets: ([0-9a-f]+)\Z
 COUNTER = re.compile(r"kit counter (\d{1,3})\Z")
 BUTTONS = re.compile(r"kit buttons (\d{1,2})\Z")
 BUTTON = re.compile(r"button ([1-4]) (pressed|released)\Z")
+_MISSING = re.compile(r"BAD_(lost \d|(restarted|away)\Z|padded)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,12 @@ def read_origin(text: str) -> Origin | None:
         )
     except (ValueError, ZeroDivisionError):
         return None
+
+
+def is_mark(text: str) -> bool:
+    """Is it somebody's, and not what kit tells of the samples?"""
+    told = (_ORIGIN, COUNTER, BUTTONS, BUTTON, _MISSING)
+    return bool(text) and not any(pattern.match(text) for pattern in told)
 
 
 def decimal(number: Fraction) -> str:

@@ -61,7 +61,8 @@ class XdfEncoder:
             if isinstance(event, Opening):
                 out += self._opened(event)
             elif isinstance(event, Remark):
-                self._markers.append((self._time_s(event.at), event.text))
+                at_s = self._time_s(event.at) if event.time_us is None else event.time_us / _MICRO
+                self._markers.append((at_s, event.text))
             elif isinstance(event, Missing):
                 self._absent.append(event)
             elif event.block.late:

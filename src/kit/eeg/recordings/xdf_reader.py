@@ -56,6 +56,8 @@ class XdfReader(HeldFile):
         if origin.rate_hz != self._rate_hz:
             raise self._another_rate(origin.rate_hz)
         self.scale = origin.scale
+        self._begun_us = 0
+        self._texts = [(at_us, text) for at_us, text in sorted(marks) if tals.is_mark(text)]
         return list(_Replay(origin, rows, sorted(marks)).readings())
 
 
