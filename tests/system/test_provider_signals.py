@@ -39,6 +39,9 @@ def test_it_arrives_where_the_handshake_runs_inside_a_read(scene: Path, seed: in
     assert told["raised"] > COUNT / 10
 
 
+# Where a peer resets the connection before it is wrapped, Python forgets to close what it made
+# (SSLSocket._create raises before the handshake), and a server that ends does that to one client or another.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 @pytest.mark.parametrize("key", ["rsa-2048", "p-256", "ed25519", *(["ml-dsa-65"] if HAS_ML_DSA else [])])
 def test_ctrl_c_ends_a_server_that_is_busy_with_handshakes(scene: Path, key: str) -> None:  # noqa: F811
     for pause_s in (0.01, 0.03, 0.05):
