@@ -154,6 +154,7 @@ def test_losses_buttons_and_restarts_are_gathered_at_their_times() -> None:
 def test_the_marks_of_a_recording_are_drawn_whatever_they_say(tmp_path: Path) -> None:
     texts = ["eyes closed", r"$\frac{", "a very long remark by whoever was there", "\x1b[31m", "目"]
     notes = [Mark(START_US + (5 - at) * 1_000_000, text) for at, text in enumerate(texts)]
+    notes.append(Mark(START_US + 9 * 10**17, "far behind the last packet"))
     path = tmp_path / "marks.xdf"
     path.write_bytes(*files(encoded("xdf", [runs(range(2000))], notes=notes)))
     picture = io.BytesIO()

@@ -299,6 +299,18 @@ def test_annotations_of_a_foreign_file_are_marks() -> None:
     ]
 
 
+@pytest.mark.parametrize("digits", [12, 60, 400])
+def test_an_annotation_at_the_end_of_time_is_left_out(digits: int) -> None:
+    text = "x" * 500
+    foreign = _foreign(2, range(512), notes=[edfio.EdfAnnotation(1.5, None, text)])
+    begin = foreign.rindex(b"+", 0, foreign.index(text.encode()))
+    end = foreign.index(b"\x14\0", begin)
+    late = b"+" + b"9" * digits + b"\x14"
+    items, intake = read(foreign[:begin] + late.ljust(end - begin, b"x") + foreign[end:])
+    assert len([item for item in items if isinstance(item, Run)]) == 1
+    assert intake.marks(0) == []
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [

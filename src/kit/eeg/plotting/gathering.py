@@ -98,10 +98,11 @@ class _Gathering:
         self._add(together)
 
     def mark(self, marks: Sequence[Mark]) -> None:
-        """What people and events put into the recording."""
+        """What people and events put into the recording, as far as its packets go."""
+        last_us = self._span_us[1] if self._span_us else 0
         for mark in marks:
             at_us = mark.time_us - (self._start_us or 0)
-            if self._within(np.array([at_us])).all():
+            if self._begin_us <= at_us <= last_us:
                 self._events.append(Event(at_us, printable(mark.text, _MARK_WIDTH)))
 
     def result(self, scale: Scale) -> Gathered:

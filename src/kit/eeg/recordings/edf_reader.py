@@ -23,6 +23,7 @@ from kit.eeg.recordings.replay import Sampled, readings, version_for
 from kit.eeg.scale import Scale
 
 _PADDED = "BAD_padded"
+_LONGEST_S = 1e10  # of a recording, centuries: what is later is damage
 _MICROVOLTS = {"uV": 1.0, "µV": 1.0, "mV": 1_000.0, "V": 1_000_000.0, "nV": 0.001}
 
 
@@ -103,7 +104,7 @@ def _content(form: edf.Form, data: bytes) -> _Content:
         if not getattr(found, "is_continuous", True):
             raise ProtocolError("EDF+D, which has gaps between its records, is not read")
         annotations = [(one.onset, one.duration or 0.0, one.text) for one in found.annotations]
-        return _taken(found, annotations)
+        return _taken(found, [one for one in annotations if abs(one[0]) + one[1] < _LONGEST_S])
     except ProtocolError:
         raise
     except Exception as error:  # noqa: BLE001 - a library at whatever bytes somebody has
