@@ -57,8 +57,9 @@ class XdfReader(HeldFile):
             raise self._another_rate(origin.rate_hz)
         self.scale = origin.scale
         self._begun_us = 0
-        self._texts = [(at_us, text) for at_us, text in sorted(marks) if tals.is_mark(text)]
-        return list(_Replay(origin, rows, sorted(marks)).readings())
+        marks.sort()
+        self._texts = [(at_us, text) for at_us, text in marks if tals.is_mark(text)]
+        return list(_Replay(origin, rows, marks).readings())
 
 
 def _origin(body: bytes) -> tals.Origin | None:
