@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kit.agent import wire
 from kit.agent.client import AgentClient
 from kit.agent.errors import (
     AgentFailed,
@@ -24,10 +25,12 @@ from kit.agent.errors import (
     KeyRefused,
     UnknownKey,
 )
+from kit.agent.extension import GetStatus
 from kit.agent.forms import fingerprint, key_id
 from kit.agent.launch import Running, start_agent
 from kit.agent.public import load_spki
 from kit.core.errors import ProtocolError, Unavailable, UsageError
+from kit.core.framing import frame
 from tests.agent.samples import TLS_1_3_HEAD
 
 CONTENT = TLS_1_3_HEAD + bytes(32)
@@ -203,6 +206,50 @@ def test_an_answer_that_is_nonsense_is_a_protocol_error(short_tmp: Path, answer:
     with _impostor(f"{short_tmp}/a", lambda peer: peer.sendall(peer.recv(999) and answer)) as path:
         with pytest.raises(ProtocolError):
             AgentClient(path).status()
+
+
+def _right_answer(agent: Running) -> bytes:
+    """What it says when it is asked for its status, frame and all."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(agent.socket_path)
+        peer.sendall(frame(wire.extension_request(GetStatus.name)))
+        head = peer.recv(4, socket.MSG_WAITALL)
+        return head + peer.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+
+
+def _reciting(*connections: list[bytes]) -> Callable[[socket.socket], None]:
+    """For each connection in turn, what it says to each question."""
+    left = iter(connections)
+
+    def talk(peer: socket.socket) -> None:
+        for answer in next(left):
+            if peer.recv(999):
+                peer.sendall(answer)
+
+    return talk
+
+
+@pytest.mark.parametrize("nonsense", [b"\0\0\0\1\x06", b"\0\0\0\5\x1d\0\0\0\0"])
+def test_nothing_is_asked_on_a_connection_that_said_nonsense(
+    agent: Running, short_tmp: Path, nonsense: bytes
+) -> None:
+    """It may be one answer behind, and would be so for ever."""
+    talk = _reciting([nonsense, nonsense], [_right_answer(agent)])
+    with _impostor(f"{short_tmp}/a", talk) as path, AgentClient(path) as client:
+        with pytest.raises(ProtocolError):
+            client.status()
+        assert client.status().pid == agent.pid
+
+
+@pytest.mark.parametrize("much", [7, 10_000])
+def test_nothing_is_asked_on_a_connection_that_said_too_much(
+    agent: Running, short_tmp: Path, much: int
+) -> None:
+    right = _right_answer(agent)
+    talk = _reciting([right + right[:much], right[much:] or b"\0\0\0\0"], [right])
+    with _impostor(f"{short_tmp}/a", talk) as path, AgentClient(path) as client:
+        for _ in range(2):
+            assert client.status().pid == agent.pid
 
 
 def test_an_agent_that_closes_is_unavailable(short_tmp: Path) -> None:

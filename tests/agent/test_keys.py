@@ -57,7 +57,7 @@ class LocalSigner:
     """Does what an agent does, with keys of this process; `spoil` may damage what it answers."""
 
     def __init__(self, spoil: Callable[[bytes], bytes] = lambda signature: signature) -> None:
-        self.spoil = spoil
+        self.spoil, self.closed = spoil, 0
         self.keys = {describe(key.public_key()).key_id: key for key in LOCAL.values()}
 
     def sign(self, key_id: bytes, scheme_code: int, content: bytes, purpose: str = "") -> bytes:
@@ -75,6 +75,9 @@ class LocalSigner:
         key = self.keys[key_id]
         assert isinstance(key, rsa.RSAPrivateKey)
         return bytearray(key.decrypt(ciphertext, padding.PKCS1v15()))
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 def agent_key(name: str, signer: LocalSigner | None = None):  # type: ignore[no-untyped-def]
@@ -190,11 +193,13 @@ def test_a_copy_is_the_same_key() -> None:
     ],
 )
 def test_a_bad_signature_is_never_handed_out(name: str, spoil: Callable[[bytes], bytes]) -> None:
-    key = agent_key(name, LocalSigner(spoil))
+    signer = LocalSigner(spoil)
+    key = agent_key(name, signer)
     arguments = () if name in WITHOUT_HASH else (ec.ECDSA(SHA256),)
     arguments = (padding.PKCS1v15(), SHA256) if name == "rsa" else arguments
     with pytest.raises(ProtocolError, match=f"the agent's signature with '{name}' does not verify"):
         key.sign(DATA, *arguments)
+    assert signer.closed == 1
 
 
 def test_a_signature_of_other_content_is_never_handed_out() -> None:

@@ -140,7 +140,7 @@ class RogueAgent:
         self.behaviour: Behaviour = HONEST
         self.hangs_up = False
         self.silent = False
-        self.repeats = self.repeats_late = False
+        self.repeats = self.repeats_late = self.is_behind = False
         self._key, self._chance = key, random.Random(seed)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(socket_path)
@@ -169,12 +169,14 @@ class RogueAgent:
                 threading.Thread(target=self._converse, args=(client,), daemon=True).start()
 
     def _converse(self, client: socket.socket) -> None:
+        before = b""
         with suppress(OSError), client:
             for request in _requests(client):
                 if self.silent:
                     continue
                 answer = self.behaviour(Rogue(self._key, request, self._chance))
-                client.sendall(answer)
+                client.sendall(before if self.is_behind and before else answer)
+                before = answer
                 if self.repeats:
                     time.sleep(0.01 if self.repeats_late else 0)
                     client.sendall(answer)

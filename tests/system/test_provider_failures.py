@@ -78,6 +78,14 @@ def test_an_answer_too_many_does_not_spoil_the_next_one(rogue: tuple[RogueAgent,
         works(talk)
 
 
+def test_a_connection_that_is_one_answer_behind_costs_one_handshake(rogue: tuple[RogueAgent, Talk]) -> None:
+    agent, talk = rogue
+    agent.is_behind = True
+    for _ in range(3):
+        works(talk)
+        assert_failed(talk.next(), "not a signature of this key")
+
+
 def test_an_agent_that_dies_in_mid_answer_costs_one_handshake(rogue: tuple[RogueAgent, Talk]) -> None:
     agent, talk = rogue
     works(talk)

@@ -149,7 +149,11 @@ class AgentClient:
             conversation.close()
 
     def close(self) -> None:
-        """Close this process's connections; the next call opens a new one."""
+        """Close this process's connections; the next call opens a new one.
+
+        Also for whoever finds that a signature is wrong: it may have been the answer to an earlier question,
+        and the right one would be taken for that to the next.
+        """
         self._links.close()
 
     def __enter__(self) -> AgentClient:
@@ -169,11 +173,23 @@ class AgentClient:
         at_least_s: float = 0.0,
     ) -> _Answer:
         message = self._exchange(_parts(request), repeatable, max(self.timeout_s, at_least_s))
-        return _answer(request, answer, message, self.socket_path)
+        with self._understood():
+            return _answer(request, answer, message, self.socket_path)
 
     def _change_lock(self, number: int, passphrase: bytearray) -> bool:
         parts = wire.lock_request(number, passphrase)
-        return wire.read_success(self._exchange(parts, False, max(self.timeout_s, _UNLOCK_S)))
+        message = self._exchange(parts, False, max(self.timeout_s, _UNLOCK_S))
+        with self._understood():
+            return wire.read_success(message)
+
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Behind nonsense the right answer may be on its way: it must not meet the next question."""
+        try:
+            yield
+        except ProtocolError:
+            self.close()
+            raise
 
     def _exchange(self, parts: list[Buffer], repeatable: bool, within_s: float) -> bytearray:
         deadline_s = time.monotonic() + within_s

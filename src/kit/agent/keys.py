@@ -35,6 +35,8 @@ class Signer(Protocol):
 
     def decrypt(self, key_id: bytes, ciphertext: bytes) -> Buffer: ...
 
+    def close(self) -> None: ...
+
 
 class KeyInAgent(Protocol):
     """What is needed of a key's record: `extension.KeyRecord` has it."""
@@ -88,6 +90,7 @@ class _InAgent:
         try:
             self._public.verify(signature, content, *verifier)
         except InvalidSignature:
+            self._signer.close()
             raise ProtocolError(f"the agent's signature with {self._name!r} does not verify") from None
         return signature
 

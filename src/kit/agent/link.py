@@ -32,6 +32,7 @@ class Link:
     def __init__(self, path: str, deadline_s: float) -> None:
         self.pid = os.getpid()
         self._path = path
+        self._said_more = False  # than was asked for
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.setblocking(False)
         self._poll = select.poll()
@@ -46,7 +47,7 @@ class Link:
     @property
     def dead(self) -> bool:
         """Did the agent close it, or say something that nobody asked for?"""
-        return bool(self._poll.poll(0))
+        return self._said_more or bool(self._poll.poll(0))
 
     def ask(self, question: bytearray, deadline_s: float) -> bytearray:
         """The answer to a framed question; raises Gone or AgentTimeout."""
@@ -104,6 +105,7 @@ class Link:
             answers = list(reader.feed(self._buffer[:got]))
             self._buffer[:got] = bytes(got)
             if answers:
+                self._said_more = len(answers) > 1 or reader.pending > 0
                 return answers[0]
 
     def _wait(self, event: int, deadline_s: float) -> None:

@@ -51,8 +51,10 @@ def sign(key: Key, scheme: Scheme, content: bytes) -> bytes:
     """The agent's signature, verified; raises KitError."""
     begun = time.monotonic()
     try:
-        signature = _client(key.handle.socket_path).sign(key.key_id, scheme.code, content)
+        client = _client(key.handle.socket_path)
+        signature = client.sign(key.key_id, scheme.code, content)
         if not key.verifies(scheme, signature, content):
+            client.close()
             raise ProtocolError("the agent's answer is not a signature of this key")
     except KitError as error:
         _tell(key, scheme, begun, str(error))
