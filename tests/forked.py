@@ -215,11 +215,11 @@ def _import_commands() -> None:
     import kit.agent.launch
     import kit.agent.loader
     import kit.agent.x509
-    import kit.cli.agent
-    import kit.cli.agent_start
-    import kit.cli.eeg
+    import kit.cli.agent.group
+    import kit.cli.agent.starting
+    import kit.cli.eeg.group
     import kit.cli.main
-    import kit.cli.tls  # noqa: F401
+    import kit.cli.tls.group  # noqa: F401
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:

@@ -327,6 +327,17 @@ def test_a_room_imports_only_the_rooms_below_it() -> None:
     assert wrong == []
 
 
+def test_no_group_of_the_command_imports_another() -> None:
+    groups = ("kit.cli.agent", "kit.cli.tls", "kit.cli.eeg")
+    wrong = [
+        str(found)
+        for found in _imports()
+        for group in groups
+        if _within(found.name, (group,)) and not _within(found.importer, (group,))
+    ]
+    assert wrong == []
+
+
 def test_every_module_stands_in_a_room() -> None:
     outside = {"kit", "kit.__main__"}
     assert [name for name in _modules() if name not in outside and _room(name) not in ROOMS] == []
@@ -470,7 +481,7 @@ def test_help_loads_no_heavy_library(group: str) -> None:
 
 def test_commands_import_their_domain_in_the_body() -> None:
     domains = ("kit.agent.", "kit.tls.", "kit.eeg.")
-    loaded = _loaded("import kit.cli.agent, kit.cli.eeg, kit.cli.tls")
+    loaded = _loaded("import kit.cli.agent.group, kit.cli.eeg.group, kit.cli.tls.group")
     assert [name for name in sorted(loaded) if name.startswith(domains)] == []
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kit.agent.client import AgentClient
 from kit.agent.launch import start_agent
-from kit.cli.demonstration import HOST, KINDS, ML_DSA, NAME, make_keys, serve_arguments
-from kit.cli.server_process import server_process
+from kit.cli.tls.demonstration import HOST, KINDS, ML_DSA, NAME, make_keys, serve_arguments
+from kit.cli.tls.server_process import server_process
 from kit.core.stats import median
 from kit.tls import bench
 from kit.tls.cells import Authentication, Ending, Version

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
-from kit.cli.eeg_endings import StopSignal
-from kit.cli.eeg_view_wish import ViewWish
-from kit.cli.eeg_windowing import FPS, show_in_window
+from kit.cli.eeg.endings import StopSignal
+from kit.cli.eeg.view.window import FPS, show_in_window
+from kit.cli.eeg.view.wish import ViewWish
 from kit.core.stats import percentile
 from kit.eeg.feeding import Feeding
 from kit.eeg.notes import Watch

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.agent.extension import AgentMetrics, KeyMetrics, PeerRecord
 from kit.agent.rates import KeyRates, Reading, compare
-from kit.cli.agent_top_views import Away, View, blocks, fields
+from kit.cli.agent.top_views import Away, View, blocks, fields
 from kit.core.output import Table
 
 KEY = KeyMetrics(b"m" * 32, "mail", "rsa-2048", 0, 100, 10, 5, 9000, (110, 0, 0, 0))

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from kit.cli import eeg_options
+from kit.cli.eeg import options
 from kit.core.errors import UsageError
 from kit.eeg.scale import Scale
 
@@ -31,13 +31,13 @@ def _given(option: Callable[..., Any], *arguments: str) -> dict[str, Any]:
     ("typed", "rate_hz"), [("256", 256), ("255.5", Fraction(511, 2)), ("1000/3", Fraction(1000, 3))]
 )
 def test_a_rate_is_exact(typed: str, rate_hz: Fraction) -> None:
-    assert _given(eeg_options.rate_option, "--rate", typed) == {"rate_hz": rate_hz}
+    assert _given(options.rate_option, "--rate", typed) == {"rate_hz": rate_hz}
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "1/0", "1e3", "inf", "nan", "", "2000000", "9" * 50])
 def test_what_is_no_rate_is_refused(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no rate"):
-        _given(eeg_options.rate_option, "--rate", typed)
+        _given(options.rate_option, "--rate", typed)
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,16 @@ def test_what_is_no_rate_is_refused(typed: str) -> None:
     ],
 )
 def test_a_start_is_exact_to_the_microsecond(typed: str, start_us: int) -> None:
-    assert _given(eeg_options.start_option, "--start", typed) == {"start_us": start_us}
+    assert _given(options.start_option, "--start", typed) == {"start_us": start_us}
 
 
 def test_a_start_without_a_zone_is_local_time() -> None:
     local_s = int(datetime(2021, 5, 26, 13, 9).timestamp())
-    assert _given(eeg_options.start_option, "--start", "2021-05-26T13:09") == {
-        "start_us": local_s * 1_000_000
-    }
+    assert _given(options.start_option, "--start", "2021-05-26T13:09") == {"start_us": local_s * 1_000_000}
 
 
 def test_without_a_start_time_begins_in_1970() -> None:
-    assert _given(eeg_options.start_option) == {"start_us": 0}
+    assert _given(options.start_option) == {"start_us": 0}
 
 
 @pytest.mark.parametrize(
@@ -70,11 +68,11 @@ def test_without_a_start_time_begins_in_1970() -> None:
 )
 def test_what_is_no_time_is_refused(typed: str) -> None:
     with pytest.raises(click.BadParameter):
-        _given(eeg_options.start_option, f"--start={typed}")
+        _given(options.start_option, f"--start={typed}")
 
 
 def test_the_scale_says_where_its_figure_comes_from() -> None:
-    option = eeg_options.units_options
+    option = options.units_options
     assert _given(option) == {"units": "adc", "scale": Scale()}
     assert _given(option, "--units", "uv")["scale"] == Scale(0.5, 512, "nominal")
     assert _given(option, "--units", "uv", "--zero", "500")["scale"] == Scale(0.5, 500, "nominal")
@@ -85,15 +83,15 @@ def test_the_scale_says_where_its_figure_comes_from() -> None:
 @pytest.mark.parametrize("option", ["--uv-per-count", "--zero"])
 def test_a_scale_for_counts_is_refused(option: str) -> None:
     with pytest.raises(UsageError, match="is for microvolts"):
-        _given(eeg_options.units_options, option, "1")
+        _given(options.units_options, option, "1")
 
 
 @pytest.mark.parametrize(
     ("option", "name"),
     [
-        (eeg_options.duration_option, "--duration"),
-        (eeg_options.fail_above_option, "--fail-above"),
-        (eeg_options.units_options, "--zero"),
+        (options.duration_option, "--duration"),
+        (options.fail_above_option, "--fail-above"),
+        (options.units_options, "--zero"),
     ],
 )
 @pytest.mark.parametrize("typed", ["nan", "inf", "-1", "x"])

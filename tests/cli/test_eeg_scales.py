@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli.eeg_scales import calibration_file, identity_of, save, scale_of
+from kit.cli.eeg.scales import calibration_file, identity_of, save, scale_of
 from kit.core.errors import UsageError
 from kit.eeg.calibrating.keeping import Kept
 from kit.eeg.scale import Scale

@@ -19,7 +19,7 @@ from kit.agent.policy import PURPOSES
 from kit.agent.queue import messages as queue
 from kit.agent.schemes import KINDS, SCHEMES
 from kit.agent.startup import Limits
-from kit.cli import agent_check, agent_views
+from kit.cli.agent import check, views
 from kit.core import errors
 from kit.core.output import Output
 from kit.tls import bench, proof, verdict
@@ -257,24 +257,24 @@ def test_every_field_of_the_demonstration_is_named() -> None:
 
 def test_every_field_of_a_key_is_named() -> None:
     record = extension.KeyRecord("a", "p-256", b"", b"", (), 0, 0, 0, 0, 0, (), "")
-    assert _variables("kit-agent.1", "kit agent list") == agent_views.key_fields(record).keys()
+    assert _variables("kit-agent.1", "kit agent list") == views.key_fields(record).keys()
 
 
 def test_every_field_of_the_status_is_named() -> None:
     measures, processes = (extension.Measure("a", "applied", ""),), (extension.Process("worker", 1, 0),)
     counters = [0] * (len(dataclasses.fields(extension.AgentStatus)) - 4)
-    fields = agent_views._status_fields(extension.AgentStatus("", *counters, "", processes, measures), "")
+    fields = views._status_fields(extension.AgentStatus("", *counters, "", processes, measures), "")
     rows = fields["measures"][0].keys() | fields["processes"][0].keys()
     assert _variables("kit-agent.1", "kit agent status") == fields.keys() | rows
 
 
 def test_every_field_of_a_reload_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    agent_views.show_reload([extension.Reloaded("a", "kept", "")], Output(as_json=True))
+    views.show_reload([extension.Reloaded("a", "kept", "")], Output(as_json=True))
     assert _variables("kit-agent.1", "kit agent reload") == json.loads(capsys.readouterr().out).keys()
 
 
 def test_every_field_of_a_checked_configuration_is_named() -> None:
-    key = agent_check.key_fields(CheckedKey(KeyRule("a", "/a"), None, None))
-    finding = agent_check.finding_fields("error", "", 1, "", "", None)
+    key = check.key_fields(CheckedKey(KeyRule("a", "/a"), None, None))
+    finding = check.finding_fields("error", "", 1, "", "", None)
     # `confirm` stands there as a key of the configuration and as a field
     assert _variables("kit-agent.1", "kit agent check-config") == key.keys() | finding.keys()

@@ -14,7 +14,7 @@ from typing import Any
 
 from kit.agent.client import AgentClient
 from kit.agent.launch import Running, start_agent
-from kit.cli.demonstration import KINDS, make_keys
+from kit.cli.tls.demonstration import KINDS, make_keys
 
 DEADLINE_S = 15
 

@@ -36,7 +36,7 @@ def _run_as(user: int, socket: str, arguments: tuple[str, ...], err: int) -> Non
         import kit.agent.client
         import kit.agent.metrics
         import kit.agent.rates
-        import kit.cli.agent  # noqa: F401
+        import kit.cli.agent.group  # noqa: F401
         from kit.cli.main import root
 
         os.setresuid(user, user, user)

@@ -335,7 +335,7 @@ def test_the_rules_for_owners_are_those_of_the_configured_user(place: Place) -> 
 _AS_NOBODY = """
 import os, sys
 import kit.agent.config.checking
-import kit.cli.agent
+import kit.cli.agent.group
 from kit.cli.main import root
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)

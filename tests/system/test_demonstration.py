@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli.demonstration import KINDS, ML_DSA
+from kit.cli.tls.demonstration import KINDS, ML_DSA
 from kit.tls.cells import Authentication, Cell, Ending, Version
 from kit.tls.cells import Certificate as Shown
 from kit.tls.certificates import can_make_ml_dsa

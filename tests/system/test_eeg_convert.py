@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli.eeg_convert import convert
+from kit.cli.eeg.convert import convert
 from kit.eeg import open as open_stream
 from kit.eeg.batch import Mark
 from kit.eeg.formats import READ, RECORDED, WRITTEN

@@ -10,7 +10,7 @@ import pytest
 
 from kit.agent.client import AgentClient
 from kit.agent.launch import start_agent
-from kit.cli.demonstration import HOST, KINDS, NAME, make_keys, serve_arguments
+from kit.cli.tls.demonstration import HOST, KINDS, NAME, make_keys, serve_arguments
 from tests.peers import find
 from tests.post_quantum import needs_ml_dsa_in_openssl, needs_ml_dsa_in_ssl
 from tests.system.serving import Serving, serving

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from kit.cli.tls import probe
+from kit.cli.tls.group import probe
 from kit.tls.dialogue import DIALOGUES
 from tests.tls import doubles
 from tests.tls.authority import Authority

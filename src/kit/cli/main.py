@@ -21,7 +21,7 @@ _GROUPS = ("agent", "eeg", "tls")
 class _Root(click.Group):
     """Runs a command and turns what it raises into `kit: error: …`, `kit: hint: …` and the exit status.
 
-    Of the groups, which are modules of this package, it imports the one that is asked for.
+    Of the groups, which are rooms of this package, it imports the one that is asked for.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -29,7 +29,7 @@ class _Root(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _GROUPS and cmd_name not in self.commands:
-            self.add_command(getattr(importlib.import_module(f"kit.cli.{cmd_name}"), cmd_name))
+            self.add_command(getattr(importlib.import_module(f"kit.cli.{cmd_name}.group"), cmd_name))
         return super().get_command(ctx, cmd_name)
 
     def main(

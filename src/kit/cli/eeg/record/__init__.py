@@ -1,0 +1,1 @@
+"""`kit eeg record`, and what goes on beside it."""

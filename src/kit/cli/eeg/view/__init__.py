@@ -1,0 +1,1 @@
+"""`kit eeg view`, in a terminal and in a window."""

@@ -1,0 +1,1 @@
+"""`kit eeg watch`, and its options wherever else something is watched."""
