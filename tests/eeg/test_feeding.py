@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kit.core.errors import Unavailable
 from kit.eeg import open as open_stream
-from kit.eeg.feeding import Batch, Feeding
+from kit.eeg.feeding import Batch, Feeding, Mark
 from kit.eeg.signals import Block
+from tests.eeg.recordings.recorded import START_US, encoded, files
+from tests.eeg.recordings.test_edf_encoder import runs
 
 SOURCE = "sim:seed=3,speed=max,count=2000"
 
@@ -70,6 +74,20 @@ def test_a_thread_reads_while_another_one_marks_adds_and_removes() -> None:
     assert second.closed == ["interrupt"]
     (mark,) = [mark for batch in first.batches for mark in batch.marks]
     assert (mark.time_us, mark.text) == (17, "eyes closed")
+
+
+@pytest.mark.parametrize("form", ["edf", "xdf"])
+def test_the_marks_of_a_recording_come_with_its_packets(form: str, tmp_path: Path) -> None:
+    notes = [Mark(START_US + 1_000_000, "eyes closed"), Mark(START_US + 60_000_000, "nobody there any more")]
+    path = tmp_path / "recording"
+    path.write_bytes(*files(encoded(form, [runs(range(900))], notes=notes)))
+    sink = Collector()
+    with open_stream(str(path), form=None) as stream:
+        Feeding(stream, [sink]).run()
+    assert sink.packets >= 900
+    assert [
+        (round(mark.time_us - START_US, -1), mark.text) for batch in sink.batches for mark in batch.marks
+    ] == [(1_000_000, "eyes closed")]
 
 
 def test_the_error_of_the_source_is_raised_where_its_end_is_awaited() -> None:

@@ -15,8 +15,8 @@ from kit.core.errors import KitError
 from kit.eeg.batch import Batch as Batch  # noqa: PLC0414 - who writes a sink finds it here
 from kit.eeg.batch import Mark as Mark  # noqa: PLC0414
 from kit.eeg.reading import Stream
-from kit.eeg.records import Item
-from kit.eeg.signals import Signals
+from kit.eeg.records import Ended, Item
+from kit.eeg.signals import Block, Signal, Signals
 
 
 class Sink(Protocol):
@@ -113,7 +113,10 @@ class Feeding:
     def _feed(self, items: Sequence[Item]) -> None:
         with self._lock:
             marks, self._marks = self._marks, []
-        batch = Batch(items, self._signals.take(items), marks, time.monotonic_ns())
+        signals = self._signals.take(items)
+        if items and isinstance(items[-1], Ended):
+            marks += _recorded(self.stream.marks, signals)
+        batch = Batch(items, signals, marks, time.monotonic_ns())
         for sink in self._now():
             sink.take(batch)
         self._dismiss()
@@ -124,3 +127,12 @@ class Feeding:
             self._sinks = [sink for sink in self._sinks if sink not in leaving]
         for sink in leaving:
             sink.close("interrupt")
+
+
+def _recorded(marks: Sequence[Mark], signals: Sequence[Signal]) -> list[Mark]:
+    """Those of a file, as far as its packets go. Such a file is read as a whole, and comes in one batch."""
+    blocks = [signal for signal in signals if isinstance(signal, Block) and len(signal) and not signal.late]
+    if not blocks:
+        return []
+    begin_us, end_us = blocks[0].times_us[0], blocks[-1].times_us[-1]
+    return [mark for mark in marks if begin_us <= mark.time_us <= end_us]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kit.eeg.signals import Block, Buttons, Gap
 from kit.eeg.streaming import markers
 from kit.eeg.streaming.description import Origin
-from kit.eeg.streaming.stamps import Moment, Stamps
+from kit.eeg.streaming.stamps import Moment, Placed, Stamps, stamp_among
 
 RATE_HZ = Fraction(250)
 MOMENT = Moment(lsl_us=5_000_000, wall_us=1_000_000)
@@ -35,6 +35,24 @@ def test_lost_packets_count_and_their_gap_stands_where_the_first_would() -> None
     assert stamps.of_gap(Gap(10, 5, "lost", 0), MOMENT) == first[-1] + 4000
     (behind,) = stamps.of_block(_block(15, [0]), Moment(5_060_000, 0))
     assert abs(behind - first[-1] - 6 * 4000) < 1000
+
+
+def test_a_mark_of_a_recording_stands_among_the_packets_that_it_stood_among() -> None:
+    placed: list[Placed] = [
+        ([1000, 5000], [7_000_000, 7_004_100]),
+        ([90_000, 94_000], [8_000_000, 8_004_000]),
+    ]
+    found = {at: stamp_among(placed, at) for at in (999, 1000, 4999, 5001, 60_000, 94_000, 94_001)}
+    assert found == {
+        999: None,
+        1000: 7_000_000,
+        4999: 7_003_999,
+        5001: 7_004_101,
+        60_000: 7_059_100,
+        94_000: 8_004_000,
+        94_001: None,
+    }
+    assert stamp_among([], 5) is None
 
 
 def test_a_gap_before_the_first_packet_is_now() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
@@ -48,6 +49,19 @@ def test_it_says_what_is_to_be_seen() -> None:
     assert screen.colour_of("▾eyes") == colours.MARK.removeprefix("#")
     assert screen.colour_of("░") == colours.GAP.removeprefix("#")
     assert screen.colour_of("⣿" if "⣿" in screen.text else "⡇") == colours.SKY.removeprefix("#")
+
+
+@pytest.mark.parametrize(("text", "fits"), [("x", 26), ("目", 13), ("e\u0301", 26)])
+def test_what_stands_behind_a_mark_stays_where_it_belongs_however_wide_its_letters(
+    text: str, fits: int
+) -> None:
+    scene = fed([wave(0, 256)])
+    marks = [Mark(at * 1_000_000 // 256, said) for at, said in ((10, text * 28), (146, "next"))]
+    scene.take(Batch([], [], marks, 0))
+    screen = Screen(60, 16)
+    screen.draw(scene)
+    line = f"{' ' * 10}▾{text * fits} ▾next"
+    assert normalize("NFC", screen.text.splitlines()[0]) == normalize("NFC", line)
 
 
 def test_a_gap_is_a_column_without_a_trace() -> None:

@@ -264,6 +264,19 @@ def test_marks_stand_where_they_were_set() -> None:
     assert [(line.x, line.text, line.kind) for line in frame.lines] == [(250 - 44, "blink", "mark")]
 
 
+def test_a_mark_from_before_all_that_is_kept_is_not_shown() -> None:
+    long_ago, kept = Mark(250 * 1_000_000 // 256, "long ago"), Mark(3 * 1_000_000, "kept")
+    scene = Scene(scale=COUNTS, settings=Settings(filters=FilterWish(), seconds=2), history_s=2)
+    for batch in batches([run(0, ramp(1024))], [long_ago, kept]):
+        scene.take(batch)
+    assert [line.text for line in scene.frame().lines] == ["kept"]
+
+
+def test_a_mark_of_a_file_can_say_nothing_to_the_terminal() -> None:
+    frame = shown([run(0, ramp(300))], marks=[Mark(1_000_000, "\x1b[2J" + "x" * 1000)]).frame()
+    assert [line.text for line in frame.lines] == ["\\x1b[2J" + "x" * 55 + "…"]
+
+
 def test_a_button_that_is_pressed_is_seen_and_marked() -> None:
     frame = shown([run(0, ramp(50)), run(50, ramp(50), 0b1101)]).frame()
     assert frame.buttons == (False, True, False, False)

@@ -19,7 +19,7 @@ from kit.eeg.signals import Block, Buttons, Gap
 from kit.eeg.streaming import library, markers
 from kit.eeg.streaming.description import Origin
 from kit.eeg.streaming.opening import Opened, Opener, OutletWish
-from kit.eeg.streaming.stamps import Moment, Stamps
+from kit.eeg.streaming.stamps import Moment, Placed, Stamps, stamp_among
 
 # What was pushed last is still on its way to who reads it when LSL takes the stream away.
 _LAST_WAY_S = 0.2
@@ -40,15 +40,17 @@ class Outlet:
 
     def take(self, batch: Batch) -> None:
         moment = Moment(int(self._opener.pylsl.local_clock() * 1_000_000), time.time_ns() // 1000)
+        placed: list[Placed] = []
         for signal in batch.signals:
             if isinstance(signal, Gap):
                 self._mark(self._stamps.of_gap(signal, moment), markers.of_gap(signal))
             elif signal.late:
                 self._mark(self._stamps.of_sequence(signal.sequence), markers.of_late(signal))
             elif signal.channels:
-                self._push(signal, moment)
+                placed.append((signal.times_us, self._push(signal, moment)))
         for mark in batch.marks:
-            self._mark(moment.of_wall(mark.time_us), mark.text)
+            stamp_us = stamp_among(placed, mark.time_us)
+            self._mark(moment.of_wall(mark.time_us) if stamp_us is None else stamp_us, mark.text)
 
     def close(self, reason: str) -> None:
         if self._eeg is None:
@@ -57,12 +59,14 @@ class Outlet:
             time.sleep(_LAST_WAY_S)
         self._eeg = self._markers = None
 
-    def _push(self, block: Block, moment: Moment) -> None:
+    def _push(self, block: Block, moment: Moment) -> list[int]:
+        """The stamps that its packets got."""
         self._open(len(block.channels))
         stamps_us = self._stamps.of_block(block, moment)
         self._eeg.push_chunk(self._rows(block), [stamp_us / 1_000_000 for stamp_us in stamps_us])
         for stamp_us, text in markers.of_buttons(self._buttons, block, stamps_us):
             self._mark(stamp_us, text)
+        return stamps_us
 
     def _rows(self, block: Block) -> list[tuple[float, ...]]:
         wish = self._opener.wish

@@ -7,6 +7,8 @@ same fit is laid below the times of the reads. Pure: it is given LSL's clock.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,6 +26,25 @@ class Moment:
     def of_wall(self, wall_us: int) -> int:
         """Another time of the wall clock, on LSL's clock."""
         return wall_us - self.wall_us + self.lsl_us
+
+
+# The times of a block's packets, and the stamps that they got.
+Placed = tuple[Sequence[int], Sequence[int]]
+
+
+def stamp_among(placed: Sequence[Placed], time_us: int) -> int | None:
+    """The stamp for a time between those of packets, as a recording's marks have; None where it is not.
+
+    Such packets have the times of long ago, and stamps of now.
+    """
+    if not placed or time_us > placed[-1][0][-1]:
+        return None
+    at = bisect_right(placed, time_us, key=lambda one: one[0][0]) - 1
+    if at < 0:
+        return None
+    times_us, stamps_us = placed[at]
+    place = bisect_right(times_us, time_us) - 1
+    return stamps_us[place] + time_us - times_us[place]
 
 
 class Stamps:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from kit.core.frozen import record
+from kit.core.text import printable
 from kit.eeg.batch import Mark
 from kit.eeg.processing.artefacts import LIMITS, TOP
 from kit.eeg.signals import BUTTONS, Block, Buttons, Gap, Signal
 from kit.eeg.viewing.ring import Ring
 
+MARK_LIMIT = 60  # characters of one that are shown
 _MISSING = -1
 _BOTTOM, _TOP = LIMITS.rail_counts, TOP - LIMITS.rail_counts  # what the converter gives at its ends
 _MICRO = 1_000_000
@@ -74,7 +76,9 @@ class History:
             elif len(signal):
                 self._take_block(signal)
         for mark in marks:
-            self._flag(Flag(self.position_of(mark.time_us), mark.text))
+            oldest_us = self.time_us(self.start)
+            if oldest_us is None or mark.time_us >= oldest_us:
+                self._flag(Flag(self.position_of(mark.time_us), printable(mark.text, MARK_LIMIT)))
         self._forget()
 
     def counts(self, channel: int, first: int, last: int) -> Sequence[float]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from kit.eeg.viewing import settings as steps
+from kit.eeg.viewing.history import MARK_LIMIT
 from kit.eeg.viewing.looking import Looking
 from kit.eeg.viewing.settings import Settings, SpectrumKind
 from kit.eeg.viewing.status import filter_words
@@ -33,7 +34,6 @@ HELP = (
     ("?", "this help"),
     ("q", "quit"),
 )
-_MARK_LIMIT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Keyboard:
             return Action("mark", text.strip() or "mark", time_us) if key == "enter" else None
         if key == "backspace":
             text = text[:-1]
-        elif len(key) == 1 and key.isprintable() and len(text) < _MARK_LIMIT:
+        elif len(key) == 1 and key.isprintable() and len(text) < MARK_LIMIT:
             text += key
         self._mark = (time_us, text)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from kit.eeg.viewing.frame import Word
@@ -30,11 +31,23 @@ class Places:
         ordered = sorted(self._pieces)
         ends = [place - 1 for place, _, _ in ordered[1:]] + [self._columns]
         for (place, words, colour), end in zip(ordered, ends, strict=False):
-            shown = words[: max(0, end - place)]
+            shown, width = _fitting(words, end - place)
             if place >= at and len(shown) > 1:
                 text += " " * (place - at) + paint.on(colour) + shown
-                at = place + len(shown)
+                at = place + width
         return text
+
+
+def _fitting(text: str, room: int) -> tuple[str, int]:
+    """As much of a text as there are columns for, and how many it takes."""
+    width = 0
+    for at, character in enumerate(text):
+        wide = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        wide = 0 if unicodedata.combining(character) else wide
+        if width + wide > room:
+            return text[:at], width
+        width += wide
+    return text, width
 
 
 def status_line(
