@@ -1,7 +1,8 @@
 """Every trace of a known private key: the numbers, in every form, as 8-byte windows at any alignment.
 
-It knows the private key, which `kit.tls.traces` does not, so it finds any surviving piece of 16 bytes (24
-characters of text), and numbers that cannot be told from the public key alone. Tests only.
+It knows the private key, which `kit.tls.traces` does not, so it finds any surviving piece of 23 bytes (24
+characters of text), and numbers that cannot be told from the public key alone. Of text 8 characters are too
+few: that many digits of a key stand by chance in a process that knows a table of digits. Tests only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -18,17 +20,43 @@ from kit.tls.memscan import Snapshot
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _WINDOW = 8
+# The forms that are no text.
+_BYTES = ("big-endian", "little-endian", "Python digits")
 
 
-def windows_of(key: PrivateKey) -> dict[bytes, str]:
-    """Each window, and the name of the number and form that it is of."""
-    windows: dict[bytes, str] = {}
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a window is of: a number in a form; and the whole of it, if that is text."""
+
+    name: str
+    text: bytes
+
+    def stands(self, memory: bytes, window: bytes) -> bool:
+        """Does such a window that was found in the memory tell of the key?"""
+        return not self.text or any(
+            memory[at : at + 2 * _WINDOW] in self.text or memory[at - _WINDOW : at + _WINDOW] in self.text
+            for at in _places(memory, window)
+        )
+
+
+def _places(memory: bytes, window: bytes) -> Iterator[int]:
+    """Where it is, at multiples of its length that have as much on both sides."""
+    at = memory.find(window, _WINDOW)
+    while _WINDOW <= at <= len(memory) - 2 * _WINDOW:
+        if at % _WINDOW == 0:
+            yield at
+        at = memory.find(window, at + 1)
+
+
+def _windows_of(key: PrivateKey) -> dict[bytes, _Source]:
+    windows: dict[bytes, _Source] = {}
     for number, value, size in _numbers(key):
         for form, data in _forms(value.to_bytes(size, "big")):
+            source = _Source(f"{number} {form}", b"" if form in _BYTES else data)
             for at in range(len(data) - _WINDOW + 1):
                 window = data[at : at + _WINDOW]
-                if len(set(window)) > 5:
-                    windows[window] = f"{number} {form}"
+                if len(set(window)) > (2 if source.text else 5):
+                    windows[window] = source
     return windows
 
 
@@ -40,15 +68,16 @@ def traces_of(key: PrivateKey, snapshot: Snapshot) -> Counter[str]:
 def traces_of_each(keys: Mapping[str, PrivateKey], snapshot: Snapshot) -> dict[str, Counter[str]]:
     """The same for several keys, for not much more time."""
     words = {
-        int.from_bytes(window, "little"): (key_name, number)
+        int.from_bytes(window, "little"): (key_name, source)
         for key_name, key in keys.items()
-        for window, number in windows_of(key).items()
+        for window, source in _windows_of(key).items()
     }
     found: dict[str, Counter[str]] = {name: Counter() for name in keys}
     for region in snapshot.regions:
         for word in words.keys() & set(array("Q", region.memory)):
-            key_name, number = words[word]
-            found[key_name][number] += 1
+            key_name, source = words[word]
+            if source.stands(region.memory, word.to_bytes(_WINDOW, "little")):
+                found[key_name][source.name] += 1
     return found
 
 
