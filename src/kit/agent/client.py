@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from kit.core.framing import frame
 from kit.core.paths import running_agent_socket
 
 _Answer = TypeVar("_Answer", bound=extension.Answer)
+_Read = TypeVar("_Read")
 # What may take longer than a signature, whatever the client's time limit: an RSA key of 8192 bits takes a
 # minute to make, a change has to reach every worker, and wrong guesses before this one delay an unlock.
 _GENERATE_S, _CHANGE_S, _UNLOCK_S = 300.0, 30.0, 60.0
@@ -172,57 +173,54 @@ class AgentClient:
         repeatable: bool = True,
         at_least_s: float = 0.0,
     ) -> _Answer:
-        message = self._exchange(_parts(request), repeatable, max(self.timeout_s, at_least_s))
-        with self._understood():
-            return _answer(request, answer, message, self.socket_path)
+        within_s = max(self.timeout_s, at_least_s)
+        result = self._exchange(
+            _parts(request), lambda message: _result(request, answer, message), repeatable, within_s
+        )
+        return _answer(request, result, self.socket_path)
 
     def _change_lock(self, number: int, passphrase: bytearray) -> bool:
         parts = wire.lock_request(number, passphrase)
-        message = self._exchange(parts, False, max(self.timeout_s, _UNLOCK_S))
-        with self._understood():
-            return wire.read_success(message)
+        return self._exchange(parts, wire.read_success, False, max(self.timeout_s, _UNLOCK_S))
 
-    @contextlib.contextmanager
-    def _understood(self) -> Iterator[None]:
-        """Behind nonsense the right answer may be on its way: it must not meet the next question."""
-        try:
-            yield
-        except ProtocolError:
-            self.close()
-            raise
-
-    def _exchange(self, parts: list[Buffer], repeatable: bool, within_s: float) -> bytearray:
+    def _exchange(
+        self, parts: list[Buffer], read: Callable[[bytearray], _Read], repeatable: bool, within_s: float
+    ) -> _Read:
+        """Ask; what `read` makes of the answer."""
         deadline_s = time.monotonic() + within_s
         question = frame(*parts)
         try:
             link = self._links.take()
             if link:
                 try:
-                    return self._once(link, question, deadline_s)
+                    return self._once(link, question, read, deadline_s)
                 except Gone:
                     if not repeatable:
                         raise self._gone() from None
             for _ in range(_FRESH_LIMIT - 1 if repeatable else 0):
                 with contextlib.suppress(Gone):
-                    return self._fresh(question, deadline_s)
-            return self._last(question, deadline_s)
+                    return self._fresh(question, read, deadline_s)
+            return self._last(question, read, deadline_s)
         finally:
             question[:] = bytes(len(question))
 
-    def _fresh(self, question: bytearray, deadline_s: float) -> bytearray:
+    def _fresh(self, question: bytearray, read: Callable[[bytearray], _Read], deadline_s: float) -> _Read:
         """Ask on a new connection; raises Gone."""
-        return self._once(Link(self.socket_path, deadline_s), question, deadline_s)
+        return self._once(Link(self.socket_path, deadline_s), question, read, deadline_s)
 
-    def _last(self, question: bytearray, deadline_s: float) -> bytearray:
+    def _last(self, question: bytearray, read: Callable[[bytearray], _Read], deadline_s: float) -> _Read:
         try:
-            return self._fresh(question, deadline_s)
+            return self._fresh(question, read, deadline_s)
         except Gone:
             raise self._gone() from None
 
-    def _once(self, link: Link, question: bytearray, deadline_s: float) -> bytearray:
+    def _once(
+        self, link: Link, question: bytearray, read: Callable[[bytearray], _Read], deadline_s: float
+    ) -> _Read:
         taken_in, ended = self._links.round, False
         try:
-            answer = link.ask(question, deadline_s)
+            # Behind nonsense the right answer may be on its way: it must not meet the next question.
+            answer = read(link.ask(question, deadline_s))
             ended = True
             return answer
         finally:
@@ -247,16 +245,22 @@ class Conversation:
         deadline_s = time.monotonic() + max(self._timeout_s, at_least_s)
         question = frame(*_parts(request))
         try:
-            message = self._exchange(question, deadline_s)
+            result = _result(request, answer, self._exchange(question, deadline_s))
+        except ProtocolError:
+            self.close()
+            raise
         finally:
             question[:] = bytes(len(question))
-        return _answer(request, answer, message, self._path)
+        return _answer(request, result, self._path)
 
     def close(self) -> None:
         if self._link:
             self._link.close()
 
     def _exchange(self, question: bytearray, deadline_s: float) -> bytearray:
+        if self._link and self._link.dead:
+            self._link.close()
+            raise _gone(self._path)
         for _ in range(1 if self._link else _FRESH_LIMIT):
             link = self._link or Link(self._path, deadline_s)
             try:
@@ -276,16 +280,20 @@ def _parts(request: extension.Request) -> list[Buffer]:
     return [wire.extension_request(request.name), *extension.encode(request)]
 
 
-def _answer(
-    request: extension.Request, answer: type[_Answer], message: bytearray, socket_path: str
-) -> _Answer:
+def _result(
+    request: extension.Request, answer: type[_Answer], message: bytearray
+) -> _Answer | Failure | None:
+    """What a message says, None where it is from another kind of agent; raises ProtocolError."""
     reader = wire.read_extension_response(message, request.name)
-    if reader is None:
+    return None if reader is None else extension.parse_answer(answer, reader)
+
+
+def _answer(request: extension.Request, result: _Answer | Failure | None, socket_path: str) -> _Answer:
+    if result is None:
         raise Unavailable(
             f"the agent on {socket_path!r} does not know {request.name!r}",
             hint="it is not kit's agent; start one with 'kit agent start'",
         )
-    result = extension.parse_answer(answer, reader)
     if isinstance(result, Failure):
         raise _error(result)
     return result
