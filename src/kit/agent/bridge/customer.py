@@ -58,7 +58,7 @@ class Customer:
         self.link: Link | None = None
         self.ask: Ask | None = None
         self.waiting = False  # for its answer, or for a worker to ask
-        self.again = False  # it was sent before, to a worker that is gone
+        self.losses = 0  # how many workers ended over its question
         self.interest = self.link_interest = 0
         self.more = False  # is there more to read, of which no event tells?
         self._seen = 0  # how much of what is on the socket the conversation has already
@@ -127,7 +127,7 @@ class Customer:
 
     def take(self, step: bytes | Ask) -> None:
         """What came of a question: an answer, which goes out, or the next question; raises Closed."""
-        self.waiting = self.again = False
+        self.waiting, self.losses = False, 0
         if isinstance(step, Ask):
             self.ask = step
         else:

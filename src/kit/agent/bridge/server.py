@@ -1,7 +1,7 @@
 """A bridge's event loop: programs on one side, workers on the other, and an agent that comes and goes.
 
 Whatever goes wrong with one program costs its connection and no other's. A question that meets a worker's end
-is asked once more, of another worker; where there is no agent the program is told so at once.
+is asked again, of another worker; where there is no agent the program is told so at once.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _READ_ONCE = _READ | select.EPOLLRDHUP | select.EPOLLET
 _ACCEPT_AT_ONCE = 16
 _EVENTS = 64  # at a time; without a number there would be room for a thousand, made anew for each look
 _WORD = 16
+# How many workers one question may lose. The supervisor may not know yet that the first of them ended, and
+# name the same one again: of a process that is killed, the connections of its clients are closed first.
+_LOSSES = 3
 _TICK_S, _LONGEST_WAIT_S = 0.5, 60.0
 # A program has one connection for each module that it loads, a server one for each of its processes; a user
 # has no more than a quarter of all of them, so that four have to conspire to keep others out.
@@ -320,14 +323,15 @@ class Bridge:
             self._answer(customer, answer)
 
     def _lose_worker(self, customer: Customer) -> None:
-        """Ask another one, once."""
+        """Ask another one."""
         self._unlink(customer)
         if not customer.waiting:
             return
-        if customer.again:
+        customer.losses += 1
+        if customer.losses == _LOSSES:
             self._answer(customer, None)
             return
-        customer.again, customer.waiting = True, False
+        customer.waiting = False
         self._go_on(customer)
 
     def _answer(self, customer: Customer, answer: Answer | Failure | None) -> None:
