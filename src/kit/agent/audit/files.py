@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Sequence
 
 from kit.agent.audit.descriptor import LineDescriptor
@@ -19,6 +20,8 @@ _CAREFULLY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | _CAREFULLY
 # What no line begins with, where it is not known what the last one in the file begins with.
 _SOMETHING = b"\0"
+# A file that has not grown for so long is not being written to; nobody waits for more than so many looks.
+_STILL_S, _LOOKS = 0.02, 10
 
 
 class FileSink:
@@ -56,11 +59,27 @@ def _open(path: str) -> LineDescriptor:
         wrong = _what_is_wrong(found)
         if wrong:
             raise OSError(errno.EPERM, wrong, path)
-        last = os.pread(descriptor, 1, found.st_size - 1) if found.st_size else b"\n"
+        whole = _ends_with_a_line(descriptor)
     except OSError:
         os.close(descriptor)
         raise
-    return LineDescriptor(descriptor, b"" if last == b"\n" else _SOMETHING)
+    return LineDescriptor(descriptor, b"" if whole else _SOMETHING)
+
+
+def _ends_with_a_line(descriptor: int) -> bool:
+    """Whether it does when nobody writes: of another agent's line a part may be seen, as one that crosses a
+    page becomes visible in two steps.
+    """
+    before = -1
+    for _ in range(_LOOKS):
+        size = os.fstat(descriptor).st_size
+        if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+            return True
+        if size == before:
+            return False
+        before = size
+        time.sleep(_STILL_S)
+    return False
 
 
 def _names(path: str, descriptor: int) -> bool:
