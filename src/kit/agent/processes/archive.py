@@ -38,6 +38,7 @@ class _Source:
     settled: int = 0  # records of it that are written
     marks: deque[tuple[int, int]] = field(default_factory=deque)
     resting: bool = False
+    over: bool = False  # nothing more is taken from it
 
 
 class Archive:
@@ -92,7 +93,7 @@ class Archive:
             return
         self._read(source)
         self._flush()
-        if not self._strict:
+        if not self._strict and not source.over:
             self._rest(source)
 
     def _rest(self, source: _Source) -> None:
@@ -110,24 +111,31 @@ class Archive:
 
     def _read(self, source: _Source) -> bool:
         """Was there something?"""
+        if source.over:
+            return False
         try:
             data = os.read(source.pipe, _AT_ONCE)
         except BlockingIOError:
             return False
         if not data:
-            self._loop.unwatch(source.pipe)
+            self._end(source)
             return False
         lines: list[bytes] = []
         try:
             lines.extend(source.lines.feed(data))
         except ProtocolError:
-            self._loop.unwatch(source.pipe)
+            self._end(source)
             source.nonsense()
         source.taken += len(lines)
         end = self._writer.take(lines)
         if self._strict:
             source.marks.append((end, source.taken))
         return True
+
+    def _end(self, source: _Source) -> None:
+        """Its process has closed it, or says what no process of the agent's says."""
+        source.over = True
+        self._loop.unwatch(source.pipe)
 
     def _flush(self) -> None:
         now_s = time.monotonic()
