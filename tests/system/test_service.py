@@ -112,6 +112,16 @@ def test_a_reload_serves_the_new_key_and_the_manager_hears_when(
     assert service.fingerprint() != before
 
 
+def test_what_the_manager_says_the_moment_that_it_serves_is_heard(service: Activated) -> None:
+    """The command knows a little later than the manager that the agent serves."""
+    for number, answer in ((signal.SIGHUP, "RELOADING"), (signal.SIGTERM, "STOPPING")):
+        for _ in range(3):
+            service.restart(signal.SIGTERM)
+            os.kill(service.pid, number)
+            assert service.told.next(answer)
+            assert service.told.next("READY")
+
+
 def test_a_client_waits_while_the_agent_cannot_start(
     service: Activated, wait_until: Callable[..., None]
 ) -> None:

@@ -94,16 +94,7 @@ class Running:
             with AgentClient(self.socket_path) as client:
                 client.stop()
             return
-        # The line's end tells it, too, if the signal cannot.
-        self._line.close()
-        with contextlib.suppress(PermissionError):  # of another user, without CAP_KILL
-            self._child.terminate()
-        try:
-            self._child.wait(_STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(PermissionError):
-                self._child.kill()
-            self._child.wait()
+        _end(self._child, self._line)
 
     def __enter__(self) -> Running:
         return self
@@ -203,15 +194,27 @@ def _start(configuration: Configuration, *, wipe_memory: bool) -> Running:
         if report.error:
             raise report.as_error()
     except BaseException:
-        ours.close()
-        child.kill()
-        child.wait()
+        _end(child, ours)  # it may serve already
         raise
     if not configuration.detach:
         return Running(report, child, ours)
     ours.close()
     child.wait()  # it was the agent's parent for a moment
     return Running(report, None, ours)
+
+
+def _end(child: subprocess.Popen[bytes], line: socket.socket) -> None:
+    """In good order, if it can."""
+    # The line's end tells it, too, if the signal cannot.
+    line.close()
+    with contextlib.suppress(PermissionError):  # of another user, without CAP_KILL
+        child.terminate()
+    try:
+        child.wait(_STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(PermissionError):
+            child.kill()
+        child.wait()
 
 
 def _exchange(line: socket.socket, configuration: Configuration) -> Report:

@@ -201,5 +201,7 @@ def _report(launcher: socket.socket, report: Report) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    # Of SIGHUP nothing is made before there is something to be read again.
+    for number in (signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
     main()

@@ -95,13 +95,16 @@ def _in_foreground(wish: Wish, output: Output) -> int:
     from kit.agent.launch import start_agent
 
     signal.signal(signal.SIGTERM, _end_in_order)
+    early: list[int] = []
     if wish.config:
-        # Not before the agent knows what to do about it, and then what the service manager means.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # A service manager may send it as soon as the agent serves, and before that is known here.
+        signal.signal(signal.SIGHUP, lambda number, _frame: early.append(number))
     options, prepare = _of_service(wish), _adding(wish, output)
     with start_agent(wish.socket, prepare=prepare, log_path=wish.log, options=options) as running:
         if wish.config:
             signal.signal(signal.SIGHUP, lambda _number, _frame: _hang_up(running.pid))
+        if early:
+            _hang_up(running.pid)
         show_start(running, wish.csh, output)
         await_readable(os.pidfd_open(running.pid))  # of a process: when it ends
         status = running.wait()
