@@ -15,5 +15,12 @@ def await_readable(descriptor: int) -> None:
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    while not poll.poll(_AWAKE_MS):
-        pass
+    await_ready(poll)
+
+
+def await_ready(poll: select.poll) -> list[tuple[int, int]]:
+    """The same for several descriptors; what `poll` tells of them."""
+    while True:
+        ready = poll.poll(_AWAKE_MS)
+        if ready:
+            return ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import ssl
 import threading
@@ -20,6 +21,9 @@ from kit.tls.offer import Question
 from kit.tls.target import Target, dns_name, parse_target
 
 _HTTPS_PORT = 443
+_AWAKE_S = 0.25
+# The position of a cell, and what came of it.
+_Done = tuple[int, Attempt | BaseException]
 _UNCHECKED = f"the server goes along, and {ssl.OPENSSL_VERSION} cannot check it: ML-DSA takes 3.5 or newer"
 
 
@@ -68,7 +72,7 @@ def _speaks_tls_1_3(cells: list[Cell]) -> bool:
 
 def _ask_all(target: Target, options: Options, addresses: list[Address]) -> list[Attempt]:
     """The threads are daemons: Ctrl-C ends the program without waiting for a server that hangs."""
-    done: queue.SimpleQueue[tuple[int, Attempt | BaseException]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[_Done] = queue.SimpleQueue()
 
     def run(position: int, question: Question) -> None:
         try:
@@ -83,11 +87,18 @@ def _ask_all(target: Target, options: Options, addresses: list[Address]) -> list
         threading.Thread(target=run, args=(position, question), daemon=True).start()
     attempts: dict[int, Attempt] = {}
     for _ in CELLS:
-        position, answer = done.get()
+        position, answer = _next(done)
         if isinstance(answer, BaseException):
             raise answer
         attempts[position] = answer
     return [attempts[position] for position in range(len(CELLS))]
+
+
+def _next(done: queue.SimpleQueue[_Done]) -> _Done:
+    """Awake now and then: a signal that comes right before a wait without end is not seen until that ends."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return done.get(timeout=_AWAKE_S)
 
 
 def _ask(question: Question, options: Options, addresses: list[Address]) -> Attempt:

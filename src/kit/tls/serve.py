@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from kit.core.errors import NotPermitted, Unavailable
 from kit.core.frozen import frozen
+from kit.core.waiting import await_ready
 from kit.tls.contexts import Contexts, Observed
 from kit.tls.conversation import Beginning, Conversation, Negotiated, Next
 from kit.tls.handshakes import Handshake, Signed
@@ -99,7 +100,7 @@ class Server:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         poll.register(self._listener, select.POLLIN)
-        while not any(descriptor == self._wake.fileno() for descriptor, _ in poll.poll()):
+        while not any(descriptor == self._wake.fileno() for descriptor, _ in await_ready(poll)):
             try:
                 connection, address = self._listener.accept()
             except OSError:

@@ -17,6 +17,7 @@ from kit.cli.endings import ended_by_sigterm
 from kit.cli.files import is_special, result_file
 from kit.core.errors import NotPermitted, Unavailable, UsageError
 from kit.core.output import Output
+from kit.core.waiting import await_readable
 from kit.eeg.conversion import Conversion, Converted
 from kit.eeg.conversion import convert as convert_pieces
 from kit.eeg.dating import Dating
@@ -95,6 +96,7 @@ def _opened(path: str) -> Iterator[int]:
 
 def _pieces(descriptor: int, path: str) -> Iterator[bytes]:
     while True:
+        await_readable(descriptor)
         try:
             piece = os.read(descriptor, _PIECE)
         except OSError as error:
