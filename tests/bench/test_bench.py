@@ -72,7 +72,7 @@ def loader() -> Iterator[Loader]:
 def test_several_groups_are_answered_at_once_and_counted_apart(loader: Loader) -> None:
     with agents.ssh_agent() as (path, question):
         wrong = Question(question.frame, b"\x05")
-        found = loader.run(path, 0.2, Group(3, question), Group(1, wrong), Group(2, question))
+        found = loader.run(path, 1, Group(3, question), Group(1, wrong), Group(2, question))
     first, second, third = found.answers
     assert first.good and third.good and second.bad
     assert not first.bad and not third.bad and not second.good

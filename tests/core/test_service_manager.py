@@ -178,12 +178,15 @@ def test_systemd_hands_over_the_socket_that_a_client_waits_on(
     path = short_tmp / "socket"
     command = [find("systemd-socket-activate"), "-l", path, "--fdname=agent", sys.executable, "-c", _SERVER]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as activator:
-        wait_until(path.exists, "the socket")
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(30)
-            client.connect(str(path))
-            assert client.recv(100) == b"agent 3"
-        activator.communicate(timeout=30)
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                # There is a moment between the path's appearance and that somebody listens.
+                wait_until(lambda: client.connect_ex(str(path)) == 0, "the socket")
+                client.settimeout(30)
+                assert client.recv(100) == b"agent 3"
+            activator.communicate(timeout=30)
+        finally:
+            activator.kill()
     assert activator.returncode == 0
 
 

@@ -23,9 +23,31 @@ ML_DSA = {
 
 @cache
 def private_key(kind: str) -> PrivateKey:
+    """One that no limit is known to miss."""
+    while True:
+        key = _any_key(kind)
+        numbers = [*secrets_of(key), *_montgomery_forms(key)]
+        if not any(_escapes(number) for number in numbers):
+            return key
+
+
+def _any_key(kind: str) -> PrivateKey:
     if kind.startswith("rsa"):
         return rsa.generate_private_key(65537, int(kind[4:]))
     return ec.generate_private_key(ec.SECP256R1() if kind == "p-256" else ec.SECP384R1())
+
+
+def _escapes(number: bytes) -> bool:
+    """One limb in 65,536 looks like an address, as `traces` says; whichever way round the number stands."""
+    limbs = [number[at : at + LIMB] for at in range(0, len(number), LIMB)]
+    return any(limb.startswith(bytes(2)) or limb.endswith(bytes(2)) for limb in limbs)
+
+
+def _montgomery_forms(key: PrivateKey) -> list[bytes]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return []
+    form = (key.private_numbers().private_value << key.key_size) % ORDERS[key.curve.name]
+    return [form.to_bytes(key.key_size // 8, "big")]
 
 
 def secrets_of(key: PrivateKey) -> tuple[bytes, ...]:
@@ -98,16 +120,18 @@ def test_each_form_is_found_where_it_stands(kind: str, form: str) -> None:
 def test_openssls_montgomery_form_of_a_scalar_is_found(kind: str) -> None:
     key = private_key(kind)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    form = (key.private_numbers().private_value << key.key_size) % ORDERS[key.curve.name]
+    (form,) = _montgomery_forms(key)
     wanted = sought(kind, key.public_key())
     assert wanted
-    planted = filler(8_000, 1) + form.to_bytes(key.key_size // 8, "little") + filler(8_000, 2)
+    planted = filler(8_000, 1) + form[::-1] + filler(8_000, 2)
     assert [trace.offset for trace in find(planted, [wanted])] == [8_000]
 
 
 @pytest.mark.parametrize("kind", ML_DSA)
 def test_an_ml_dsa_seed_is_found_in_each_form_and_its_public_key_is_none(kind: str) -> None:
     key = ML_DSA[kind].generate()
+    while _escapes(key.private_bytes_raw()):
+        key = ML_DSA[kind].generate()
     wanted = sought(kind, key.public_key())
     assert wanted
     seed, public = key.private_bytes_raw(), key.public_key().public_bytes_raw()

@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kit.core.frozen import frozen
 
 LIMB = 8
-# What 32 random bytes look like: 30 of them distinct on average, 16 above 127, 128 bits set. Each of these
-# limits is missed by about one key in a million.
-_DISTINCT, _NOT_ASCII, _BITS_OFF = 22, 4, 40
+# What 32 random bytes look like: 30 of them distinct on average, 16 above 127, 128 bits set, give or take
+# five times the deviation. Each of these limits is missed by about one key in a million.
+_DISTINCT, _NOT_ASCII, _DEVIATIONS = 22, 4, 5
 # A piece of base64 or hex longer than so many numbers is looked at behind length fields only.
 _SHORT = 4
 # How many limbs into a run of large ones big-endian bytes may begin: a run is a buffer, or its owner's hash
@@ -123,7 +123,7 @@ class SoughtEc:
     def plausible(self, window: bytes) -> bool:
         bits = int.from_bytes(window, "big").bit_count()
         return (
-            abs(bits - self.size * 4) <= _BITS_OFF
+            (bits - 4 * self.size) ** 2 <= _DEVIATIONS**2 * 2 * self.size
             and len(window.translate(None, _ASCII)) >= _NOT_ASCII
             and len(set(window)) >= _DISTINCT
         )
@@ -293,7 +293,8 @@ def _phases(text: bytes) -> Iterable[int]:
     """Where groups of four letters may begin: in PEM a line is a multiple of four, otherwise anywhere."""
     capitals = len(text) - len(text.translate(None, _CAPITALS))
     if capitals * 8 < len(text) or len(set(text)) < _DISTINCT:
-        return ()  # a name or a path: of random letters two in five are capitals
+        # A name or a path. Of random letters two in five are capitals; one key in 30,000 has as few.
+        return ()
     newline = text.find(b"\n")
     return range(4) if newline < 0 else (text.translate(None, b"\r").find(b"\n") % 4,)
 
