@@ -25,6 +25,7 @@ from tests.bench.agents import KIT, PKCS11, Agent, Setting, kit_agent
 from tests.bench.goal import Shown, all_in_turn, ratio
 from tests.bench.pkcs11 import client_module
 from tests.peers import find
+from tests.system.probe_servers import free_ports
 
 _ROUNDS, _ROUND_S = 5, 2
 _TYPES = {"rsa-2048": "rsa:2048", "p-256": "ec"}
@@ -85,7 +86,7 @@ def _servers(kind: str) -> Iterator[dict[str, Server]]:
         certify = [KIT, "agent", "selfsign", "site", "--dns", "localhost", "-s", agent.socket]
         subprocess.run([*certify, "-o", str(directory / "agent.crt")], check=True)
         _local(directory, kind)
-        ports = {"agent": _free_port(), "local": _free_port()}
+        ports = dict(zip(("agent", "local"), free_ports(2), strict=True))
         (directory / "nginx.conf").write_text(_configuration(directory, ports))
         address = {
             "P11_KIT_SERVER_ADDRESS": f"unix:path={agent.directory / PKCS11}",
@@ -158,12 +159,6 @@ def _count(output: str) -> float:
 def _family(master: int) -> list[int]:
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     return [master, *map(int, children)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(port: int) -> None:

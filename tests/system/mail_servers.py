@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.agent.samples import LEAF, PrivateKey, certificate, private_key
 from tests.peers import find
 from tests.system.agents import KIT
-from tests.system.probe_servers import answers, free_port
+from tests.system.family import await_that
+from tests.system.probe_servers import answers, free_ports
 
 Wait = Callable[[Callable[[], bool]], None]
 USER = "opensmtpd"
@@ -130,7 +131,8 @@ class Mail:
     def _running(
         self, name: str, keys: dict[str, str], command: list[str], *, debug: bool = True
     ) -> Iterator[Server]:
-        ports = {listener: free_port() for listener in (*KINDS, "smtps")}
+        listeners = (*KINDS, "smtps")
+        ports = dict(zip(listeners, free_ports(len(listeners)), strict=True))
         configuration = self.here / f"{name}.conf"
         configuration.write_text(_CONFIGURATION.format(here=self.here, keys=keys, ports=ports))
         log = self.here / f"{name}.log"
@@ -144,7 +146,7 @@ class Mail:
             )
         server = Server(process.pid, ports, log)
         try:
-            self.wait_until(lambda: process.poll() is not None or server.answers())
+            await_that(lambda: process.poll() is not None or server.answers(), "smtpd", 60)
             assert process.poll() is None, log.read_text()
             yield server
         finally:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from tests.peers import find
 from tests.system.family import await_that
 from tests.system.pkcs11_scene import Token
-from tests.system.probe_servers import answers, free_port
+from tests.system.probe_servers import answers, free_ports
 
 _NGINX = """
 daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/error.log info;
@@ -48,7 +48,8 @@ def server(
             start_new_session=True,
         )
     try:
-        await_that(lambda: process.poll() is not None or all(map(answers, ports)), f"{command[0]} on {ports}")
+        what = f"{command[0]} on {ports}"
+        await_that(lambda: process.poll() is not None or all(map(answers, ports)), what, 60)
         assert process.poll() is None, log.read_text()
         yield process
     finally:
@@ -73,7 +74,7 @@ class Nginx:
         self.token, self.here = token, token.directory / "nginx"
         self.here.mkdir(exist_ok=True)
         self.here.chmod(0o755)
-        self.ports = {name: free_port() for name in keys}
+        self.ports = dict(zip(keys, free_ports(len(keys)), strict=True))
         servers = [
             _SERVER.format(name=name, port=self.ports[name], certificate=token.leaves[name].chain, key=key)
             for name, key in keys.items()

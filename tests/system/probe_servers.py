@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +23,8 @@ from tests.peers import find, in_ci
 from tests.tls.authority import Authority, Leaf
 
 Wait = Callable[..., None]
+# Below those that Linux gives to whoever asks for any (ip_local_port_range in ip(7)).
+_PORTS = range(10_000, 32_768)
 
 _NGINX = """
 daemon off; master_process off; pid {here}/nginx.pid; error_log {here}/error.log info;
@@ -82,8 +85,19 @@ def needs_root() -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones, by chance: others choose at the same time, and listen a moment later."""
+    ports: list[int] = []
+    with contextlib.ExitStack() as held:
+        while len(ports) < count:
+            port = random.choice(_PORTS)
+            with contextlib.suppress(OSError):  # somebody has it
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
 
 
 def answers(port: int) -> bool:
@@ -176,7 +190,7 @@ def postfix(here: Path, leaves: list[Leaf], wait_until: Wait) -> Iterator[int]:
 def opensmtpd(here: Path, authority: Authority, wait_until: Wait) -> Iterator[dict[str, int]]:
     """Debian 12's OpenSMTPD with a listener for each certificate; gives their ports."""
     needs_root()
-    ports = {"RSA": free_port(), "ECDSA": free_port()}
+    ports = dict(zip(("RSA", "ECDSA"), free_ports(2), strict=True))
     configuration = _OPENSMTPD.format(
         rsa=authority.rsa, ecdsa=authority.ecdsa, rsa_port=ports["RSA"], ecdsa_port=ports["ECDSA"]
     )

@@ -68,10 +68,10 @@ class Talk:
             self._close()
             raise
 
-    def next(self) -> dict[str, Any]:
-        """Let it do one more, and say what it saw."""
+    def next(self, line: str = "") -> dict[str, Any]:
+        """Let it do one more, as the line says, and tell what it saw."""
         assert self.process.stdin
-        self.process.stdin.write("\n")
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return self.told()
 

@@ -19,6 +19,7 @@ from kit.eeg.formats import READ, RECORDED, WRITTEN
 from tests.eeg.formats.recordings import p2_packet
 from tests.eeg.recordings.recorded import START_US, encoded, files
 from tests.eeg.recordings.test_edf_encoder import runs
+from tests.peak import peak
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -217,12 +218,9 @@ def test_a_long_recording_takes_no_more_memory_than_a_short_one(
     kit_program: str, tmp_path: Path, target: str
 ) -> None:
     def memory_kib(source: Path, target: Path) -> int:
-        arguments = [kit_program, "eeg", "convert", str(source), str(target)]
-        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        return usage.ru_maxrss
+        found, status = peak([kit_program, "eeg", "convert", str(source), str(target)])
+        assert status == 0
+        return found
 
     taken: list[int] = []
     for packets in (51_200, 512_000):

@@ -21,6 +21,7 @@ import pytest
 from kit.eeg import p2
 from kit.eeg.records import Packet
 from tests.eeg.sources.ptys import Pty, plug_in
+from tests.peak import peak
 from tests.peers import needs
 from tests.system.terminal import at_terminal
 
@@ -528,21 +529,6 @@ def test_random_bytes_take_little_memory_and_are_not_openeeg(kit_program: str, t
     assert b"16,777,216 bytes skipped" in err
 
 
-# A process begins with the peak of the one that forked it, so a small one does.
-_MEASURE = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(os.wait4(process.pid, 0)[2].ru_maxrss)
-"""
-
-
-def _peak_kib(command: Sequence[str]) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, *command], capture_output=True, check=True, timeout=120
-    )
-    return int(done.stdout)
-
-
 @pytest.mark.parametrize("kind", ["packets", "random"])
 def test_memory_does_not_grow_with_the_file(kit_program: str, tmp_path: Path, kind: str) -> None:
     peaks = []
@@ -551,7 +537,7 @@ def test_memory_does_not_grow_with_the_file(kit_program: str, tmp_path: Path, ki
         chance = random.Random(10)
         block = packets(range(61_440)) if kind == "packets" else chance.randbytes(1 << 20)
         file.write_bytes(block * megabytes)
-        peaks.append(_peak_kib([kit_program, "eeg", "read", str(file)]))
+        peaks.append(peak([kit_program, "eeg", "read", str(file)])[0])
     assert peaks[1] < peaks[0] + 4096
     assert peaks[1] < 60 * 1024
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,6 +99,12 @@ class SshAgent:
     process: subprocess.Popen[bytes]
 
 
+def listens(path: Path) -> bool:
+    """A socket's path is there before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return not probe.connect_ex(str(path))
+
+
 @contextlib.contextmanager
 def ssh_agent(token: Token) -> Iterator[SshAgent]:
     path = token.directory / "ssh-agent.sock"
@@ -105,7 +112,7 @@ def ssh_agent(token: Token) -> Iterator[SshAgent]:
     command = [find("ssh-agent"), "-D", "-a", str(path)]
     with subprocess.Popen(command, env=token.environment, stdout=subprocess.DEVNULL) as process:
         try:
-            await_that(path.exists, "ssh-agent's socket")
+            await_that(lambda: listens(path), "ssh-agent")
             asks = {"SSH_ASKPASS": "/bin/true", "SSH_ASKPASS_REQUIRE": "force", "SSH_AUTH_SOCK": str(path)}
             added = subprocess.run(
                 [find("ssh-add"), "-s", module()],

@@ -38,8 +38,8 @@ def assert_failed(told: dict[str, Any], *words: str) -> None:
     assert told["client"] not in ("done", *BAD_SIGNATURE)
 
 
-def works(talk: Talk) -> None:
-    told = talk.next()
+def works(talk: Talk, line: str = "") -> None:
+    told = talk.next(line)
     assert (told["server"], told["client"]) == ("", "done")
     assert told["observed"] == [["mail", None]]
 
@@ -109,7 +109,7 @@ def test_a_slow_agent_costs_the_time_limit_and_no_more(short_tmp: Path) -> None:
         assert told["cause"] == "AgentTimeout"
         assert 0.1 < told["seconds"] < 5
         agent.silent = False
-        works(talk)
+        works(talk, "5")  # an honest agent may be slower than 0.2 s, on a busy machine
 
 
 def test_an_agent_that_is_gone_is_named_and_found_again(identity: Identity) -> None:

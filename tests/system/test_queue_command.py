@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tests.peak import peak
 from tests.system.agents import KIT, Agent, Lender, lending, running_agent
 from tests.system.test_agent_commands import says
 
@@ -29,7 +30,8 @@ def add(agent: Agent, name: str, line: str, *options: str) -> subprocess.Complet
 
 @pytest.fixture(scope="module")
 def lender() -> Iterator[Lender]:
-    with lending("--sandbox", "strict", "--audit", "{}/audit.log") as lender:
+    # Strict, so that a line of the log is there when its answer is.
+    with lending("--sandbox", "strict", "--audit", "{}/audit.log", "--audit-strict") as lender:
         yield lender
 
 
@@ -251,17 +253,14 @@ def test_memory_does_not_grow_with_the_file(agent: Agent) -> None:
     with large.open("wb") as file:
         os.truncate(file.fileno(), 200_000_000)
 
-    def peak(*arguments: str) -> int:
-        command = [KIT, "agent", *arguments]
-        with subprocess.Popen(command, env=agent.environment, cwd=agent.directory) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        return int(usage.ru_maxrss)
+    def peak_kib(*arguments: str) -> int:
+        found, status = peak([KIT, "agent", *arguments], env=agent.environment, cwd=agent.directory)
+        assert status == 0
+        return found
 
-    base = peak("seal", str(small), "--key", "new", "-o", "small.sealed")
-    assert peak("seal", str(large), "--key", "new", "-o", "large.sealed") < base + 8 * 1024
-    assert peak("open", "large.sealed", "-o", "/dev/null") < base + 8 * 1024
+    base = peak_kib("seal", str(small), "--key", "new", "-o", "small.sealed")
+    assert peak_kib("seal", str(large), "--key", "new", "-o", "large.sealed") < base + 8 * 1024
+    assert peak_kib("open", "large.sealed", "-o", "/dev/null") < base + 8 * 1024
     assert (agent.directory / "large.sealed").stat().st_size == 200_000_029
 
 

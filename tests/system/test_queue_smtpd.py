@@ -76,8 +76,7 @@ def test_a_queue_is_sealed_anew_with_another_key_and_delivered(
         shutil.chown(path, owner.st_uid, owner.st_gid)
     with sink() as server:
         with smtpd.running(NEW, compressed=compressed, relay=server.port):
-            smtpd.hurry()
-            wait_until(lambda: server.letters, "the mail", 20)
-            wait_until(lambda: not smtpd.files(), "an empty queue", 20)
+            smtpd.hurry_until(lambda: server.letters)
+            wait_until(lambda: not smtpd.files(), "an empty queue", 60)
     (letter,) = server.letters
     assert letter.replace(b"\r\n", b"\n").endswith(BODY)
