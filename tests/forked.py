@@ -89,8 +89,11 @@ def _server() -> _Server:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
-    return _Server(ours, process, _read_at_the_start(os.environ))
+        began_with = _read_at_the_start(os.environ)
+        # Not the rest: what the first test that needs a server has set would be seen in it for good.
+        environment = {"PATH": os.environ.get("PATH", os.defpath), **began_with}
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
+    return _Server(ours, process, began_with)
 
 
 def end() -> None:

@@ -74,7 +74,7 @@ def _comes_and_goes(socket_path: str, ended: threading.Event, failures: list[str
             return
         try:
             with AgentClient(socket_path, timeout_s=20) as client:
-                record = client.generate(f"passing {number}", "p-256", lifetime_s=1 + number % 2)
+                record = client.generate(f"passing {number}", "p-256", lifetime_s=60 + number % 2)
                 for ask in (client.list_keys, client.status, client.metrics, client.peers):
                     ask()
                 client.remove(key_id(record.spki))

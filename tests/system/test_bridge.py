@@ -101,7 +101,7 @@ def test_keys_come_and_go_under_a_connected_program(agent: Agent) -> None:
 
 
 def test_no_signature_is_lost_while_workers_are_killed(agent: Agent) -> None:
-    """Each is asked once more of another worker; one is always left, as only one at a time is killed."""
+    """Each is asked again of another worker; one is always left, as only one at a time is killed."""
     done = threading.Event()
     count = 0
     with Program(place(agent)) as program:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.eeg.sources.ptys import Pty
+from tests.eeg.sources.ptys import Pty, kept_open
+from tests.system.test_eeg_stats import waiting
 
 Kit = Callable[..., "subprocess.CompletedProcess[str]"]
 Objects = list[dict[str, Any]]
@@ -202,14 +203,22 @@ def test_a_silent_line_is_told(kit: Kit, pty: Pty) -> None:
     assert "problem   no byte came (sure)" in done.stdout
 
 
-def test_a_device_that_is_unplugged_ends_it_with_a_report(watching: Watching, simulated: Simulated) -> None:
-    with simulated("--fault", "unplug:at=1") as path, watching("--duration", "30", path) as doctor:
-        status, (watched, *others) = doctor.end()
+def test_a_device_that_is_unplugged_ends_it_with_a_report(
+    watching: Watching, recorded: Recorded, pty: Pty, wait_until: Callable[..., None]
+) -> None:
+    sent = recorded("--count", "100")
+    with kept_open(pty.path) as port:
+        pty.send(sent)
+        wait_until(lambda: waiting(port) == len(sent), "the bytes")
+        with watching("--duration", "30", pty.path) as doctor:
+            wait_until(lambda: not waiting(port), "the read bytes")
+            pty.unplug()
+            status, (watched, *others) = doctor.end()
     assert status == 69
     assert watched["ended"] == "gone"
-    assert watched["packets"] > 0
+    assert watched["packets"] == 100
     assert _kinds(others)["gone"]["costs_packets"]
-    assert f"kit: error: {path!r}: the device is gone" in doctor.said
+    assert f"kit: error: {pty.path!r}: the device is gone" in doctor.said
 
 
 def test_a_device_that_is_not_there_is_an_error(kit: Kit) -> None:

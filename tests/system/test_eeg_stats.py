@@ -10,7 +10,6 @@ import random
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import pytest
 from kit.eeg import p2
 from kit.eeg.records import Packet
 from tests.eeg.sources.ptys import Pty, kept_open
+from tests.peak import peak
 from tests.system.terminal import at_terminal
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -179,9 +179,9 @@ def test_a_device_that_goes_away_leaves_its_report(kit_program: str, wait_until:
     pty = Pty()
     with kept_open(pty.path) as port:
         pty.send(_packets(range(100)))
-        wait_until(lambda: _waiting(port) == 100 * p2.SIZE, "the bytes")
+        wait_until(lambda: waiting(port) == 100 * p2.SIZE, "the bytes")
         with _running([kit_program, "eeg", "stats", pty.path, "--json"]) as process:
-            wait_until(lambda: not _waiting(port), "the read bytes")
+            wait_until(lambda: not waiting(port), "the read bytes")
             pty.unplug()
             out, err = process.communicate(timeout=20)
     assert process.returncode == 69
@@ -189,7 +189,7 @@ def test_a_device_that_goes_away_leaves_its_report(kit_program: str, wait_until:
     assert json.loads(out)["packets"] == 100
 
 
-def _waiting(descriptor: int) -> int:
+def waiting(descriptor: int) -> int:
     """How many bytes can be read at once."""
     (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
     return int(count)
@@ -237,9 +237,12 @@ def test_on_a_terminal_the_table_is_drawn_while_the_pipe_runs(kit_program: str, 
 
 
 @pytest.mark.parametrize("more", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
-def test_a_plain_terminal_gets_the_report_only(kit_program: str, fifo: _Fed, more: dict[str, str]) -> None:
+def test_a_plain_terminal_gets_the_report_only(
+    kit_program: str, fifo: _Fed, wait_until: Wait, more: dict[str, str]
+) -> None:
     with at_terminal([kit_program, "eeg", "stats", fifo.path], _environment(**more)) as terminal:
         fifo.write(_packets(range(600)))
+        wait_until(lambda: not waiting(fifo.writer), "an empty pipe")
         _later(1.5, lambda: terminal.type("\x03"))
         assert terminal.end() == 130
     assert terminal.seen.count("600 received") == 1
@@ -269,7 +272,7 @@ def test_a_signal_ends_the_input_and_not_the_report(
 ) -> None:
     with _running([kit_program, "eeg", "stats", "--json", fifo.path]) as process:
         fifo.write(_packets(range(300)))
-        wait_until(lambda: not _waiting(fifo.writer), "an empty pipe")
+        wait_until(lambda: not waiting(fifo.writer), "an empty pipe")
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert process.returncode == status, err
@@ -289,20 +292,9 @@ def test_a_reader_that_has_enough_ends_it_quietly(kit_program: str, file: Callab
     assert done.stderr == ""
 
 
-# A process begins with the peak of the one that forked it, so a small one does.
-_MEASURE = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(usage.ru_maxrss, os.waitstatus_to_exitcode(status))
-"""
-
-
-def _peak(kit_program: str, data: bytes) -> list[int]:
+def _peak(kit_program: str, data: bytes) -> tuple[int, int]:
     """KiB that it took at most when all this was piped into it, and its status."""
-    command = [sys.executable, "-c", _MEASURE, kit_program, "eeg", "stats"]
-    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=120)
-    return [int(word) for word in done.stdout.split()]
+    return peak([kit_program, "eeg", "stats"], data)
 
 
 def test_random_bytes_take_no_more_memory_the_more_there_are(kit_program: str) -> None:
