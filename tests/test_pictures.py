@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import subprocess
+import time
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +22,7 @@ from kit.eeg.viewing.images import png
 from kit.eeg.viewing.raster import Raster
 from tests.eeg.viewing.displays import Screen, display
 from tests.system.agents import KIT
-from tests.system.terminal import at_terminal
+from tests.system.terminal import Terminal, at_terminal
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "tests" / "pictures"
@@ -56,19 +57,25 @@ def test_the_readme_shows_these_and_they_are_small() -> None:
 
 def test_the_terminal_looks_as_in_the_readme() -> None:
     screen = pyte.Screen(COLUMNS, ROWS)
-    stream = pyte.Stream(screen)
     command = [KIT, "eeg", "view", "--seconds", "5", SOURCE]
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
     with at_terminal(command, environment) as terminal:
         terminal.resize(COLUMNS, ROWS)
-        text = ""
-        while "the input ended" not in "\n".join(screen.display) or not text.endswith(_END_OF_PICTURE):
-            text = terminal.read_some()
-            stream.feed(re.sub(r"\x1b\[\?1049[hl]", "\x1b[2J\x1b[H", text))
+        _show(terminal, screen)
         terminal.type("q")
         assert terminal.end() == 0
     made = _svg(screen)
     assert _kept("view-terminal.svg", made) == made
+
+
+def _show(terminal: Terminal, screen: pyte.Screen) -> None:
+    """All that comes, until the last picture is complete."""
+    stream, tail, end_s = pyte.Stream(screen), "", time.monotonic() + 60
+    while "the input ended" not in "\n".join(screen.display) or tail != _END_OF_PICTURE:
+        assert time.monotonic() < end_s, screen.display
+        text = terminal.read_some()
+        tail = (tail + text)[-len(_END_OF_PICTURE) :]  # what is read may end in the middle of it
+        stream.feed(re.sub(r"\x1b\[\?1049[hl]", "\x1b[2J\x1b[H", text))
 
 
 def _svg(screen: pyte.Screen) -> bytes:

@@ -178,9 +178,13 @@ def test_a_file_of_root_that_was_not_renamed_is_gone_on_with(short_tmp: Path) ->
     assert path.read_bytes() == LINE
 
 
+def _open_descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
 def test_reopening_leaks_no_descriptor(short_tmp: Path) -> None:
     sink = FileSink(str(short_tmp / "log"))
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = _open_descriptors()
     for number in range(5):
         (short_tmp / "log").rename(short_tmp / f"log.{number}")
         sink.reopen()
@@ -189,7 +193,7 @@ def test_reopening_leaks_no_descriptor(short_tmp: Path) -> None:
     (short_tmp / "log").chmod(0o666)
     with pytest.raises(OSError, match="others may write"):
         sink.reopen()
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert not _open_descriptors() - before
 
 
 def test_a_file_that_was_removed_is_made_anew(short_tmp: Path) -> None:
@@ -265,3 +269,22 @@ def test_another_users_file_is_refused(short_tmp: Path) -> None:
 def test_a_device_is_no_file_for_a_log() -> None:
     with pytest.raises(Unavailable, match="not a regular file"):
         open_sink("/dev/full")
+
+
+def test_a_line_that_another_agent_is_writing_is_left_to_it(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has written so far is seen when the file is opened, and the rest a moment later."""
+    path = short_tmp / "log"
+    (line,) = numbered(1)
+    path.write_bytes(line[:4])
+    path.chmod(0o600)
+    rest = iter([line[4:7], line[7:]])
+
+    def goes_on(_seconds: float) -> None:
+        with path.open("ab") as other:
+            other.write(next(rest))
+
+    monkeypatch.setattr("kit.agent.audit.files.time.sleep", goes_on)
+    FileSink(str(path)).write(numbered(1, 1))
+    assert numbers(path.read_bytes()) == [0, 1]

@@ -28,6 +28,8 @@ from kit.agent.errors import (
 from kit.agent.extension import GetStatus
 from kit.agent.forms import fingerprint, key_id
 from kit.agent.launch import Running, start_agent
+from kit.agent.link import Link
+from kit.agent.links import Links
 from kit.agent.public import load_spki
 from kit.core.errors import ProtocolError, Unavailable, UsageError
 from kit.core.framing import frame
@@ -241,6 +243,17 @@ def test_nothing_is_asked_on_a_connection_that_said_nonsense(
         assert client.status().pid == agent.pid
 
 
+def test_a_connection_that_said_nonsense_is_never_another_thread_s(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Link] = []
+    monkeypatch.setattr(Links, "give_back", lambda _links, link, _taken_in: given.append(link))
+    with _impostor(f"{short_tmp}/a", _reciting([b"\0\0\0\1\x06"])) as path:
+        with pytest.raises(ProtocolError):
+            AgentClient(path).status()
+    assert given == []
+
+
 @pytest.mark.parametrize("much", [7, 10_000])
 def test_nothing_is_asked_on_a_connection_that_said_too_much(
     agent: Running, short_tmp: Path, much: int
@@ -284,7 +297,8 @@ def test_an_exception_of_a_signal_handler_comes_through_and_the_next_call_is_rig
             try:
                 # Again and again: what is raised inside a callback of the
                 # garbage collector is lost there, and hypothesis has one.
-                signal.setitimer(signal.ITIMER_REAL, 0.001, 0.1)
+                # Seldom, lest the next comes before the timer is ended.
+                signal.setitimer(signal.ITIMER_REAL, 0.001, 10)
                 while True:
                     client.sign(key_id(key.spki), P256, CONTENT)
             except Alarm:

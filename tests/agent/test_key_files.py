@@ -47,11 +47,15 @@ def opened(path: str, uid: int | None = None, gid: int | None = None) -> bytes:
         return file.read()
 
 
+def _open_descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
 def refusal(path: str, uid: int | None = None, gid: int | None = None) -> KitError:
-    before = len([*Path("/proc/self/fd").iterdir()])
+    before = _open_descriptors()
     with pytest.raises(KitError) as caught:
         open_key(path, uid, gid)
-    assert len([*Path("/proc/self/fd").iterdir()]) == before, "a descriptor was left open"
+    assert not _open_descriptors() - before, "a descriptor was left open"
     return caught.value
 
 

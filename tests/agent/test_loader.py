@@ -221,8 +221,10 @@ def test_a_descriptor_gives_the_passphrase_line(tmp_path: Path, text: bytes) -> 
 
 
 def test_a_closed_descriptor_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no passphrase from descriptor 987: bad file descriptor"):
-        load(encrypted_file(tmp_path), source(987))
+    # What is opened meanwhile gets the lowest numbers that are free.
+    closed = max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 100
+    with pytest.raises(UsageError, match=f"no passphrase from descriptor {closed}: bad file descriptor"):
+        load(encrypted_file(tmp_path), source(closed))
 
 
 def test_no_terminal_means_a_hint_at_the_option(tmp_path: Path) -> None:

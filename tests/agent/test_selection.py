@@ -13,12 +13,13 @@ from kit.core.errors import UsageError
 from tests.agent.samples import ML_DSA, public_key
 
 
-def record(name: str) -> KeyRecord:
-    public = describe(ed25519.Ed25519PrivateKey.generate().public_key())
+def record(name: str, seed: int = 0) -> KeyRecord:
+    """Each seed's key is always the same: of drawn ones, the ids of two may begin alike."""
+    public = describe(ed25519.Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).public_key())
     return KeyRecord(name, "ed25519", public.spki, public.ssh_blob, ("ssh",), 0, 0, 0, 0, 0, (), "")
 
 
-MAIL, WEB, TWIN = record("mail"), record("web"), record("web")
+MAIL, WEB, TWIN = record("mail", 1), record("web", 2), record("web", 3)
 PUBLIC = describe(ed25519.Ed25519PublicKey.from_public_bytes(MAIL.spki[-32:]))
 
 

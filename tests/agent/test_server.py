@@ -7,7 +7,10 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -29,6 +32,13 @@ QUICK = Limits(message_s=0.3, unread_s=0.3, connections=20)
 def agent(short_tmp: Path) -> Iterator[Running]:
     options = Options(limits=QUICK)
     with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=options) as running:
+        yield running
+
+
+@pytest.fixture
+def patient_agent(short_tmp: Path) -> Iterator[Running]:
+    """With the usual limits: a test that stops for a while on a busy machine is no slow client."""
+    with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull) as running:
         yield running
 
 
@@ -80,17 +90,20 @@ def test_half_a_message_behind_a_whole_one_has_its_time_too(agent: Running) -> N
     with connect(agent) as peer:
         peer.sendall(LIST + LIST[:3])
         assert answers(peer, 2) == [NO_KEYS]
-    with connect(agent) as peer:
+
+
+def test_half_a_message_behind_a_whole_one_is_answered_when_the_rest_comes(patient_agent: Running) -> None:
+    with connect(patient_agent) as peer:
         peer.sendall(LIST + LIST[:3])
         peer.sendall(LIST[3:] + LIST)
         assert answers(peer, 3) == [NO_KEYS] * 3
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 1023, 1024, 1025, 1500])
-def test_messages_may_come_in_pieces_of_any_size(agent: Running, size: int) -> None:
+def test_messages_may_come_in_pieces_of_any_size(patient_agent: Running, size: int) -> None:
     large = bytes(frame(bytes([99]), bytes(60 if size < 10 else 3000)))
     stream = (LIST + large + LIST) * 2
-    with connect(agent) as peer:
+    with connect(patient_agent) as peer:
         for start in range(0, len(stream), size):
             peer.sendall(stream[start : start + size])
             os.sched_yield()  # so that some arrive alone
@@ -120,8 +133,8 @@ def test_messages_sent_ahead_are_answered_in_order(agent: Running) -> None:
 
 
 def test_what_is_quick_does_not_wait_behind_all_that_is_slow(short_tmp: Path) -> None:
-    crowd, each = 15, 4
-    options = Options(limits=QUICK, workers=1)
+    crowd, each = 15, 40  # three seconds of work, so that a test that stops for a while does not miss it
+    options = Options(workers=1)
     with start_agent(f"{short_tmp}/agent.sock", log_path=os.devnull, options=options) as agent:
         slow, quick = sign_request(agent, "rsa-4096", 0x0804), sign_request(agent, "p-256", 0x0403)
         others = [connect(agent) for _ in range(crowd)]
@@ -129,13 +142,17 @@ def test_what_is_quick_does_not_wait_behind_all_that_is_slow(short_tmp: Path) ->
             client.status()
             for other in others:
                 other.sendall(slow * each)
+            signed = [0]
             for _ in range(20):
                 peer.sendall(quick)
                 assert len(answers(peer, 1)) == 1
-            assert client.find("rsa-4096").signed < crowd * each, "each went before nearly all of them"
+                signed.append(client.find("rsa-4096").signed)
+            assert signed[-1] < crowd * each, "all of them went before nearly all that is slow"
+            waits = [after - before for before, after in pairwise(signed)]
+            assert median(waits) < crowd / 2, "most of them went before nearly all whose turn it was"
         for other in others:
-            assert len(answers(other, each)) == each
-            other.close()
+            assert answers(other, 1), "its turn came, too"
+            other.close()  # what was not begun is not done
 
 
 def test_a_client_that_reads_no_answers_is_ended_and_costs_no_one(agent: Running) -> None:
@@ -162,8 +179,8 @@ def test_a_message_of_no_length_or_too_much_ends_the_connection(agent: Running, 
         assert client.status().malformed == 1
 
 
-def test_the_largest_message_is_answered(agent: Running) -> None:
-    with connect(agent) as peer:
+def test_the_largest_message_is_answered(patient_agent: Running) -> None:
+    with connect(patient_agent) as peer:
         peer.sendall(frame(bytes([99]), bytes(wire.MESSAGE_LIMIT - 1)))
         assert answers(peer, 1) == [wire.failure()]
 
@@ -181,7 +198,7 @@ def test_a_newcomer_beyond_the_limit_is_turned_away_and_old_ones_are_served(agen
         peer.close()
     deadline = time.monotonic() + 10
     while True:  # the agent sees the ends one by one
-        with connect(agent) as peer:
+        with connect(agent) as peer, suppress(BrokenPipeError):  # it may be turned away before it asks
             peer.sendall(LIST)
             if answers(peer, 1) == [NO_KEYS]:
                 break

@@ -33,22 +33,27 @@ def pipes() -> Iterator[Callable[[], Pipe]]:
         os.close(descriptor)
 
 
-def test_timers_come_in_the_order_of_their_times_and_then_of_their_making(loop: Loop) -> None:
+def test_timers_come_in_the_order_of_their_times_and_then_of_their_making(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     called: list[str] = []
-    loop.after(0.03, lambda: called.append("third"))
-    loop.after(0.01, lambda: called.append("first"))
-    loop.after(0.01, lambda: called.append("second"))
-    loop.after(0.04, loop.stop)
     begin_s = time.monotonic()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: begin_s)  # no time passes while they are set
+        loop.after(0.03, lambda: called.append("third"))
+        loop.after(0.01, lambda: called.append("first"))
+        loop.after(0.01, lambda: called.append("second"))
+        loop.after(0.04, loop.stop)
     loop.run()
     assert called == ["first", "second", "third"]
-    assert 0.04 <= time.monotonic() - begin_s < 5
+    assert begin_s + 0.04 <= time.monotonic() < begin_s + 5
 
 
 def test_a_cancelled_timer_never_comes(loop: Loop) -> None:
     called: list[str] = []
+    # Set first: on a busy machine it would be the later one.
+    loop.after(0, lambda: cancelled.cancel())  # noqa: PLW0108 - it is yet to be set
     cancelled = loop.after(0.01, lambda: called.append("cancelled"))
-    loop.after(0.005, cancelled.cancel)
     loop.after(0.02, loop.stop)
     loop.run()
     assert called == []
