@@ -56,6 +56,7 @@ def test_an_expected_failure_is_a_test_that_ran(tmp_path: Path) -> None:
 # Stands for each program that `.ci/run` starts on the first system; the README's second command is its tests.
 _PROGRAM = """#!/bin/sh
 case "$0 $*" in
+  *"ruff check"*) eval "$LINT" ;;
   *"venv .venv second"*) eval "$HERE" ;;
   *untested*) echo judged ;;
 esac
@@ -78,9 +79,10 @@ def started(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         program.write_text(_PROGRAM)
         program.chmod(0o755)
 
-    def start(here: str, other: str) -> subprocess.Popen[str]:
+    def start(here: str, other: str, lint: str = "true") -> subprocess.Popen[str]:
         (tmp_path / ".ci/debian13").write_text(other)
-        environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "HERE": here}
+        path = f"{tmp_path}/bin:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "HERE": here, "LINT": lint}
         return subprocess.Popen(
             ["bash", tmp_path / ".ci/run"],
             env=environment,
@@ -118,13 +120,28 @@ def test_a_failure_of_the_other_system_is_told_with_its_output(
     assert "judged" not in told
 
 
-@pytest.mark.parametrize(("end", "status"), [("exit 1", 1), ("kill -INT $PPID", 130)])
-def test_nothing_of_the_other_system_outlives_a_failure_or_an_interrupt(
-    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, end: str, status: int
+def test_where_one_fails_the_other_is_heard_out(started: Callable[..., subprocess.Popen[str]]) -> None:
+    run = started("echo of here; exit 3", "echo of the other")
+    told = run.communicate(timeout=60)[0].splitlines()
+    assert run.returncode == 3
+    assert {"of here", "of the other"} < {*told}
+    assert "judged" not in told
+
+
+_AWAITED = "read _ <a; {}".format
+
+
+@pytest.mark.parametrize(
+    ("here", "lint", "status"),
+    [("true", _AWAITED("exit 1"), 1), (_AWAITED("kill -INT $PPID"), "true", 130)],
+    ids=["lint fails", "interrupt"],
+)
+def test_nothing_of_the_other_system_outlives_lint_or_an_interrupt(
+    started: Callable[..., subprocess.Popen[str]], tmp_path: Path, here: str, lint: str, status: int
 ) -> None:
     for name in "ab":
         os.mkfifo(tmp_path / name)
-    run = started(f"read _ <a; {end}", "sh -c 'trap : TERM; echo >a; exec >b; while :; do sleep 1; done'")
+    run = started(here, "sh -c 'trap : TERM; echo >a; exec >b; while :; do sleep 1; done'", lint)
     with (tmp_path / "b").open() as held:
         run.communicate(timeout=60)
         assert run.returncode == status

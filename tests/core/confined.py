@@ -276,6 +276,8 @@ def _orphan(setting: Setting) -> str:
     """Confines a process whose parent then ends; how that one ends, which nobody but us waits for."""
     linux.prctl(linux.call, _PR_SET_CHILD_SUBREAPER, 1)
     ours, theirs = service.channel()
+    # Not the same channel: whoever of the two reads first would have what is for the other one.
+    going, go = os.pipe()
     parent = os.fork()
     if not parent:
         supervisor, zygote = os.getpid(), os.fork()
@@ -284,10 +286,10 @@ def _orphan(setting: Setting) -> str:
             confine(setting.plan, setting.kernel)
             theirs.send(str(os.getpid()).encode())
             signal.sigwait([signal.SIGUSR2])
-        ours.recv(64)
+        os.read(going, 1)
         os._exit(0)
     zygote = int(ours.recv(64))
-    theirs.send(b"go")
+    os.write(go, b"!")
     os.waitpid(parent, 0)
     _, status = os.waitpid(zygote, 0)
     return _ended(status)

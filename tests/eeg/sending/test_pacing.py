@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from fractions import Fraction
 
+import pytest
+
 from kit.core.stats import median
 from kit.eeg.sending.pacing import Pace, paced
 from kit.eeg.sending.passages import Passage, Sending, Unplugged
@@ -16,7 +18,15 @@ def _passages(*ready_ms: int) -> list[Passage]:
     return [Sending(ms * MS, bytes([number])) for number, ms in enumerate(ready_ms)]
 
 
-def test_what_is_due_at_once_goes_in_one_piece() -> None:
+def test_what_is_due_at_once_goes_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = 7 * MS
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_ns
+        now_ns += round(seconds * 1e9)
+
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert list(paced(_passages(0, 5, 5, 5, 9), Pace(Fraction(1)))) == [b"\0", b"\1\2\3", b"\4"]
 
 
