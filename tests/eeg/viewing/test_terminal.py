@@ -119,8 +119,8 @@ def test_a_key_ends_a_wait_at_once(pty: Pty) -> None:
 def test_a_signal_ends_a_wait(pty: Pty) -> None:
     with opened(pty.slave) as terminal:
         begun_s = time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
         before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGWINCH))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
         try:
             terminal.wait(begun_s + 10)
         finally:
