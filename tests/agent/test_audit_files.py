@@ -20,6 +20,7 @@ from kit.agent.audit.writer import AuditWriter
 from kit.core.errors import Unavailable
 from tests import disks
 from tests.agent.audit_samples import file_limit, numbered, numbers
+from tests.descriptors import open_descriptors
 from tests.peers import forbidden
 
 LINE = numbered(1)[0]
@@ -178,13 +179,9 @@ def test_a_file_of_root_that_was_not_renamed_is_gone_on_with(short_tmp: Path) ->
     assert path.read_bytes() == LINE
 
 
-def _open_descriptors() -> set[str]:
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-
 def test_reopening_leaks_no_descriptor(short_tmp: Path) -> None:
     sink = FileSink(str(short_tmp / "log"))
-    before = _open_descriptors()
+    before = open_descriptors()
     for number in range(5):
         (short_tmp / "log").rename(short_tmp / f"log.{number}")
         sink.reopen()
@@ -193,7 +190,7 @@ def test_reopening_leaks_no_descriptor(short_tmp: Path) -> None:
     (short_tmp / "log").chmod(0o666)
     with pytest.raises(OSError, match="others may write"):
         sink.reopen()
-    assert not _open_descriptors() - before
+    assert not open_descriptors() - before
 
 
 def test_a_file_that_was_removed_is_made_anew(short_tmp: Path) -> None:

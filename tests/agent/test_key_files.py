@@ -24,6 +24,7 @@ from kit.agent.config.key_facts import KeyFacts, NoKey, key_facts
 from kit.agent.config.key_files import open_key, read_certificate
 from kit.core.errors import KitError, NotPermitted, ProtocolError, Unavailable, UsageError
 from tests.agent import samples
+from tests.descriptors import open_descriptors
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 NOBODY = 65534
@@ -47,15 +48,11 @@ def opened(path: str, uid: int | None = None, gid: int | None = None) -> bytes:
         return file.read()
 
 
-def _open_descriptors() -> set[str]:
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-
 def refusal(path: str, uid: int | None = None, gid: int | None = None) -> KitError:
-    before = _open_descriptors()
+    before = open_descriptors()
     with pytest.raises(KitError) as caught:
         open_key(path, uid, gid)
-    assert not _open_descriptors() - before, "a descriptor was left open"
+    assert not open_descriptors() - before, "a descriptor was left open"
     return caught.value
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import select
 
-_AWAKE_MS = 250
+AWAKE_S = 0.25
+AWAKE_MS = round(AWAKE_S * 1000)
 
 
 def await_readable(descriptor: int) -> None:
@@ -21,6 +22,6 @@ def await_readable(descriptor: int) -> None:
 def await_ready(poll: select.poll) -> list[tuple[int, int]]:
     """The same for several descriptors; what `poll` tells of them."""
     while True:
-        ready = poll.poll(_AWAKE_MS)
+        ready = poll.poll(AWAKE_MS)
         if ready:
             return ready

@@ -12,6 +12,7 @@ from pathlib import Path
 from kit.core.errors import Unavailable, UsageError
 from kit.core.frozen import frozen
 from kit.core.text import printable
+from kit.core.waiting import AWAKE_S
 from kit.tls import facts, inquiry, libssl
 from kit.tls.attempt import Attempt, ask, inquire
 from kit.tls.cells import CELLS, Authentication, Cell, Certificate, Ending, Step, Version
@@ -21,7 +22,6 @@ from kit.tls.offer import Question
 from kit.tls.target import Target, dns_name, parse_target
 
 _HTTPS_PORT = 443
-_AWAKE_S = 0.25
 # The position of a cell, and what came of it.
 _Done = tuple[int, Attempt | BaseException]
 _UNCHECKED = f"the server goes along, and {ssl.OPENSSL_VERSION} cannot check it: ML-DSA takes 3.5 or newer"
@@ -98,7 +98,7 @@ def _next(done: queue.SimpleQueue[_Done]) -> _Done:
     """Awake now and then: a signal that comes right before a wait without end is not seen until that ends."""
     while True:
         with contextlib.suppress(queue.Empty):
-            return done.get(timeout=_AWAKE_S)
+            return done.get(timeout=AWAKE_S)
 
 
 def _ask(question: Question, options: Options, addresses: list[Address]) -> Attempt:

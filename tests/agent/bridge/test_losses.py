@@ -17,7 +17,7 @@ from kit.agent.bridge.patron import Patron
 from kit.agent.bridge.rendezvous import make
 from kit.agent.bridge.server import Bridge
 from kit.agent.channels import messages
-from kit.agent.channels.channel import Channel, pair
+from kit.agent.channels.channel import Channel, ChannelClosed, pair
 from kit.agent.client import AgentClient
 from kit.agent.launch import Running, start_agent
 from kit.agent.listener import Place
@@ -45,8 +45,8 @@ class Supervisor:
             try:
                 while self._channel.receive(self._hear):
                     pass
-            except Exception:  # noqa: BLE001 - the bridge has ended
-                return
+            except ChannelClosed:
+                return  # the bridge has ended
 
     def _hear(self, data: memoryview, descriptors: list[int]) -> None:
         message = messages.parse(data)

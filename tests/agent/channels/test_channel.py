@@ -6,11 +6,11 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from kit.agent.channels.channel import MESSAGE_LIMIT, Channel, ChannelClosed, adopt, pair
+from tests.descriptors import open_descriptors
 
 
 @pytest.fixture
@@ -28,10 +28,6 @@ def take_one(channel: Channel) -> tuple[bytes, list[int]] | None:
     got = channel.receive(lambda data, descriptors: found.append((bytes(data), descriptors)))
     assert got == bool(found)
     return found[0] if found else None
-
-
-def _open_descriptors() -> set[str]:
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def test_messages_come_whole_and_in_order(ends: tuple[Channel, Channel]) -> None:
@@ -75,11 +71,11 @@ def test_more_descriptors_than_a_message_has_are_closed_and_end_the_channel() ->
     one, two = pair()
     with one:
         channel = Channel(two)
-        before = _open_descriptors()
+        before = open_descriptors()
         socket.send_fds(one, [b"many"], [one.fileno()] * 40)
         with pytest.raises(ChannelClosed):
             take_one(channel)
-        assert not _open_descriptors() - before
+        assert not open_descriptors() - before
         channel.close()
 
 

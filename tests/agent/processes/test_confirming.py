@@ -14,6 +14,7 @@ from kit.agent.processes import confirming
 from kit.agent.processes.confirming import Confirming
 from kit.agent.processes.loop import Loop
 from tests.agent.joined import Lines
+from tests.descriptors import open_descriptors
 
 PEER = Peer(1000, 1000, frozenset(), 4321, "x'\n\x1b[31m")
 
@@ -103,19 +104,15 @@ def test_a_flood_is_answered_with_no_at_once() -> None:
     assert room.answers.count(True) == 65
 
 
-def _open_descriptors() -> set[str]:
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-
 def _children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 def test_nothing_of_it_is_left_behind() -> None:
     room = Room(web=["true"])
-    before, children = _open_descriptors(), _children()
+    before, children = open_descriptors(), _children()
     for count in range(1, 6):
         room.ask()
         room.await_count(count)
-    assert not _open_descriptors() - before
+    assert not open_descriptors() - before
     assert not _children() - children

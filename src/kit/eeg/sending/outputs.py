@@ -10,9 +10,10 @@ import os
 import select
 from typing import Protocol
 
+from kit.core.waiting import await_ready
+
 # A pipe that is writable takes this much without blocking (pipe(7), PIPE_BUF).
 _PIPE_WRITE = 4096
-_AWAKE_MS = 250
 
 
 class Output(Protocol):
@@ -61,5 +62,4 @@ def await_writable(descriptor: int) -> None:
     """Until there is room, or the other end is gone; awake now and then, so that no signal is overlooked."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    while not poll.poll(_AWAKE_MS):
-        pass
+    await_ready(poll)

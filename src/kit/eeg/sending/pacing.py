@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from kit.core.waiting import AWAKE_S
 from kit.eeg.sending.passages import Passage, Unplugged
 
-# Python runs a signal's handler between two calls only: a long sleep is taken in pieces (kit.core.waiting).
-_AWAKE_S = 0.25
 _TOGETHER = 65536
 
 
@@ -33,8 +32,9 @@ class Pace:
     def wait(self, ready_ns: int) -> Iterator[bytes]:
         """Sleep until then; nothing now and then, as whoever asks has other things to look at."""
         while (left_s := self.remaining_s(ready_ns)) > 0:
-            time.sleep(min(left_s, _AWAKE_S))
-            if left_s > _AWAKE_S:
+            # Python runs a signal's handler between two calls only: a long sleep is taken in pieces.
+            time.sleep(min(left_s, AWAKE_S))
+            if left_s > AWAKE_S:
                 yield b""
 
 

@@ -8,10 +8,10 @@ import socket
 from collections.abc import Callable
 
 from kit.core.errors import NotPermitted, Unavailable, UsageError
+from kit.core.waiting import AWAKE_MS
 from kit.eeg.sending.outputs import await_writable
 
 LOOPBACK = "127.0.0.1"
-_AWAKE_MS = 250
 _HEARD = 65536
 
 
@@ -70,7 +70,7 @@ class Server:
         if self._listener and not self._client:
             poll.register(self._listener, select.POLLIN)
         while self._listener and not self._client:
-            poll.poll(_AWAKE_MS)
+            poll.poll(AWAKE_MS)
             self._accept()
 
     def _accept(self) -> None:

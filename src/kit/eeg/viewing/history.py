@@ -75,8 +75,8 @@ class History:
                 self._take_gap(signal)
             elif len(signal):
                 self._take_block(signal)
+        oldest_us = self.time_us(self.start)
         for mark in marks:
-            oldest_us = self.time_us(self.start)
             if oldest_us is None or mark.time_us >= oldest_us:
                 self._flag(Flag(self.position_of(mark.time_us), printable(mark.text, MARK_LIMIT)))
         self._forget()
